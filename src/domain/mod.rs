@@ -1,0 +1,23 @@
+//! The vocabulary of the program: movies, ratings, queries, ranked lists.
+//!
+//! Floor 0. No I/O, no serialisation, no foreign crate but `thiserror`. A value that a type of this room
+//! can refuse is valid by construction. Times and the figures of a [`Movie`] are plain numbers: whoever brings them in
+//! (an import, the store) checks them there, and nobody checks them again.
+
+mod catalogue;
+mod embedding;
+mod id;
+mod movie;
+mod query;
+mod ranking;
+mod rating;
+mod vocabulary;
+
+pub use catalogue::{Catalogue, Popularity};
+pub use embedding::{Embedding, EmbeddingError, EmbeddingSpace};
+pub use id::{ItemIdx, MovieId, UserId, UserIdx};
+pub use movie::{Movie, Votes};
+pub use query::{Query, RatedMovie};
+pub use ranking::{RankedList, Score, ScoredItem};
+pub use rating::{Interaction, MAX_TIMESTAMP_S, Rating, RatingError, RatingMatrix};
+pub use vocabulary::Vocabulary;

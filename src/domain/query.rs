@@ -1,0 +1,31 @@
+//! What is known when asking.
+
+use std::collections::HashSet;
+
+use super::{MovieId, Rating, UserId};
+
+/// A movie somebody rated, as part of a query.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RatedMovie {
+    /// The movie.
+    pub movie: MovieId,
+    /// Its rating.
+    pub rating: Rating,
+}
+
+/// What is known when asking. Every part may be absent; a scorer uses what it understands.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// The person, for models that know people by id.
+    pub user: Option<UserId>,
+    /// What the person rated. These movies are never recommended.
+    pub history: Vec<RatedMovie>,
+    /// Movies to find neighbours of. These are never recommended either.
+    pub seeds: Vec<MovieId>,
+    /// A free text.
+    pub text: Option<String>,
+    /// Further movies to leave out.
+    pub excluded: HashSet<MovieId>,
+    /// At most so many results.
+    pub n: usize,
+}

@@ -1,0 +1,178 @@
+//! Ratings, and the sparse users × items matrix they form.
+
+use super::{ItemIdx, MovieId, UserId, UserIdx, Vocabulary};
+use crate::math::SparseRows;
+
+/// Why a number is not a rating.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("{0} is not a rating between 0 and 10")]
+pub struct RatingError(pub f32);
+
+/// A rating: finite and within 0 to 10, so that scales to 5 and to 10 both fit.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Rating(f32);
+
+impl Rating {
+    /// Checks the number.
+    pub fn new(value: f32) -> Result<Self, RatingError> {
+        if (0.0..=10.0).contains(&value) { Ok(Self(value)) } else { Err(RatingError(value)) }
+    }
+
+    /// The number.
+    pub fn value(self) -> f32 {
+        self.0
+    }
+}
+
+/// Start of the year 3000 in seconds since 1970; more is not a time in seconds (but perhaps in milliseconds).
+pub const MAX_TIMESTAMP_S: i64 = 32_503_680_000;
+
+/// One user-item event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interaction {
+    /// Who rated.
+    pub user: UserId,
+    /// What was rated.
+    pub movie: MovieId,
+    /// How.
+    pub rating: Rating,
+    /// When, in seconds since 1970 (UTC), from 0 to [`MAX_TIMESTAMP_S`].
+    pub timestamp: i64,
+}
+
+/// All ratings as a sparse users × items matrix, readable by user and by item.
+#[derive(Clone, Debug)]
+pub struct RatingMatrix {
+    users: Vocabulary<UserId>,
+    by_user: SparseRows,
+    by_item: SparseRows,
+    timestamps: Vec<i64>,
+}
+
+impl RatingMatrix {
+    /// Builds the matrix. Interactions with movies outside `movies` are left out; of several by one user for one movie
+    /// the last in time counts (the last given among equal times).
+    pub fn new(movies: &Vocabulary<MovieId>, mut interactions: Vec<Interaction>) -> Self {
+        interactions.retain(|event| movies.index_of(event.movie).is_some());
+        interactions.sort_by_key(|event| (event.user, event.movie, event.timestamp));
+        // dedup keeps the first of a run, the newest comes last: look from the end.
+        interactions.reverse();
+        interactions.dedup_by_key(|event| (event.user, event.movie));
+        interactions.reverse();
+        let users = Vocabulary::new(interactions.iter().map(|event| event.user));
+        let entries = interactions.iter().map(|event| {
+            let user = users.index_of(event.user).expect("the vocabulary was made of these users");
+            let item = movies.index_of(event.movie).expect("other movies were left out above");
+            (user as u32, item as u32, event.rating.value())
+        });
+        let by_user = SparseRows::from_sorted(users.len(), movies.len(), entries);
+        let by_item = by_user.transposed();
+        let timestamps = interactions.iter().map(|event| event.timestamp).collect();
+        Self { users, by_user, by_item, timestamps }
+    }
+
+    /// The users, in row order.
+    pub fn users(&self) -> &Vocabulary<UserId> {
+        &self.users
+    }
+
+    /// Row of a user.
+    pub fn user_idx(&self, user: UserId) -> Option<UserIdx> {
+        self.users.index_of(user).map(|row| UserIdx(row as u32))
+    }
+
+    /// Ratings by user: row = user, column = item.
+    pub fn by_user(&self) -> &SparseRows {
+        &self.by_user
+    }
+
+    /// Ratings by item: row = item, column = user.
+    pub fn by_item(&self) -> &SparseRows {
+        &self.by_item
+    }
+
+    /// Items a user rated, with value and time (seconds since 1970), in item order.
+    pub fn history(&self, user: UserIdx) -> impl Iterator<Item = (ItemIdx, f32, i64)> + '_ {
+        let range = self.by_user.range(user.row());
+        let (columns, values) = self.by_user.row(user.row());
+        let times = &self.timestamps[range];
+        columns.iter().zip(values).zip(times).map(|((&item, &value), &time)| (ItemIdx(item), value, time))
+    }
+
+    /// Times of all ratings, in the order of [`Self::by_user`]'s entries (seconds since 1970).
+    pub fn timestamps(&self) -> &[i64] {
+        &self.timestamps
+    }
+
+    /// Number of ratings.
+    pub fn len(&self) -> usize {
+        self.timestamps.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.timestamps.is_empty()
+    }
+
+    /// Mean of all ratings, or the middle of the 0 to 10 scale when there are none.
+    pub fn mean(&self) -> f32 {
+        let values = self.by_user.values();
+        if values.is_empty() {
+            return 5.0;
+        }
+        (values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64) as f32
+    }
+
+    /// Lowest and highest rating in use, or 0 and 10 when there are none.
+    pub fn scale(&self) -> (f32, f32) {
+        let values = self.by_user.values();
+        if values.is_empty() {
+            return (0.0, 10.0);
+        }
+        values.iter().fold((f32::MAX, f32::MIN), |(low, high), &value| (low.min(value), high.max(value)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(user: u32, movie: u32, value: f32, timestamp: i64) -> Interaction {
+        Interaction { user: UserId(user), movie: MovieId(movie), rating: Rating::new(value).unwrap(), timestamp }
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_rating() {
+        for value in [f32::NAN, f32::INFINITY, -0.5, 10.5] {
+            assert!(Rating::new(value).is_err(), "{value}");
+        }
+        assert_eq!(Rating::new(0.5).unwrap().value(), 0.5);
+    }
+
+    #[test]
+    fn the_last_rating_of_a_pair_counts_and_orphans_are_left_out() {
+        let movies = Vocabulary::new([MovieId(1), MovieId(2)]);
+        let events = vec![
+            event(7, 1, 2.0, 20),
+            event(7, 1, 4.0, 30),
+            event(7, 1, 3.0, 10),
+            event(7, 9, 5.0, 1),
+            event(5, 2, 1.0, 5),
+        ];
+        let matrix = RatingMatrix::new(&movies, events);
+        assert_eq!(matrix.len(), 2);
+        let user = matrix.user_idx(UserId(7)).unwrap();
+        assert_eq!(matrix.history(user).collect::<Vec<_>>(), [(ItemIdx(0), 4.0, 30)]);
+        assert_eq!(matrix.by_item().row(1), (&[0_u32][..], &[1.0_f32][..]));
+        assert_eq!(matrix.scale(), (1.0, 4.0));
+        assert_eq!(matrix.mean(), 2.5);
+    }
+
+    #[test]
+    fn an_empty_matrix_has_defaults() {
+        let matrix = RatingMatrix::new(&Vocabulary::new([MovieId(1)]), Vec::new());
+        assert!(matrix.is_empty());
+        assert_eq!(matrix.mean(), 5.0);
+        assert_eq!(matrix.by_item().row(0).0.len(), 0);
+    }
+}

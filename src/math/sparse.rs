@@ -1,0 +1,120 @@
+//! Compressed sparse rows (CSR): the values of each row lie side by side, columns ascending.
+
+use std::ops::Range;
+
+/// A sparse matrix of `f32`, readable by row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SparseRows {
+    n_columns: usize,
+    starts: Vec<usize>,
+    columns: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl SparseRows {
+    /// Builds the matrix from `(row, column, value)` entries sorted by row, then column, without repetition.
+    ///
+    /// # Panics
+    /// When the entries are not sorted, or a row or column is outside the matrix.
+    pub fn from_sorted(n_rows: usize, n_columns: usize, entries: impl Iterator<Item = (u32, u32, f32)>) -> Self {
+        let mut matrix =
+            Self { n_columns, starts: Vec::with_capacity(n_rows + 1), columns: Vec::new(), values: Vec::new() };
+        let mut last = None;
+        matrix.starts.push(0);
+        for (row, column, value) in entries {
+            assert!(last < Some((row, column)), "entries must be sorted and distinct");
+            assert!((row as usize) < n_rows && (column as usize) < n_columns, "entry outside the matrix");
+            last = Some((row, column));
+            while matrix.starts.len() <= row as usize {
+                matrix.starts.push(matrix.columns.len());
+            }
+            matrix.columns.push(column);
+            matrix.values.push(value);
+        }
+        matrix.starts.resize(n_rows + 1, matrix.columns.len());
+        matrix
+    }
+
+    /// Number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Number of columns.
+    pub fn n_columns(&self) -> usize {
+        self.n_columns
+    }
+
+    /// Where a row's entries lie within [`Self::values`].
+    pub fn range(&self, row: usize) -> Range<usize> {
+        self.starts[row]..self.starts[row + 1]
+    }
+
+    /// A row's columns (ascending) and values.
+    pub fn row(&self, row: usize) -> (&[u32], &[f32]) {
+        let range = self.range(row);
+        (&self.columns[range.clone()], &self.values[range])
+    }
+
+    /// All values, row after row.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The matrix with rows and columns exchanged.
+    #[must_use]
+    pub fn transposed(&self) -> Self {
+        let mut starts = vec![0_usize; self.n_columns + 1];
+        for &column in &self.columns {
+            starts[column as usize + 1] += 1;
+        }
+        for column in 0..self.n_columns {
+            starts[column + 1] += starts[column];
+        }
+        let mut next = starts.clone();
+        let mut columns = vec![0_u32; self.columns.len()];
+        let mut values = vec![0.0_f32; self.values.len()];
+        for row in 0..self.n_rows() {
+            let (row_columns, row_values) = self.row(row);
+            for (&column, &value) in row_columns.iter().zip(row_values) {
+                let slot = &mut next[column as usize];
+                columns[*slot] = row as u32;
+                values[*slot] = value;
+                *slot += 1;
+            }
+        }
+        Self { n_columns: self.n_rows(), starts, columns, values }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix() -> SparseRows {
+        SparseRows::from_sorted(4, 3, [(0, 1, 1.0), (2, 0, 2.0), (2, 2, 3.0)].into_iter())
+    }
+
+    #[test]
+    fn rows_are_found_also_the_empty_ones() {
+        let matrix = matrix();
+        assert_eq!(matrix.row(0), (&[1][..], &[1.0][..]));
+        assert_eq!(matrix.row(1), (&[][..], &[][..]));
+        assert_eq!(matrix.row(2), (&[0, 2][..], &[2.0, 3.0][..]));
+        assert_eq!(matrix.row(3), (&[][..], &[][..]));
+    }
+
+    #[test]
+    fn transposing_twice_gives_the_same_matrix() {
+        let transposed = matrix().transposed();
+        assert_eq!((transposed.n_rows(), transposed.n_columns()), (3, 4));
+        assert_eq!(transposed.row(2), (&[2][..], &[3.0][..]));
+        assert_eq!(transposed.transposed(), matrix());
+    }
+
+    #[test]
+    #[should_panic(expected = "sorted and distinct")]
+    fn repeated_entries_are_a_bug_of_the_caller() {
+        SparseRows::from_sorted(1, 1, [(0, 0, 1.0), (0, 0, 2.0)].into_iter());
+    }
+}
