@@ -1,0 +1,192 @@
+use super::tables::{RATINGS, SETTINGS, SPACES};
+use super::*;
+use crate::domain::{Interaction, Movie, MovieId, Rating, UserId};
+use redb::ReadableTable as _;
+
+fn open(folder: &Path) -> Result<Store, StoreError> {
+    Store::open(&folder.join("store/marquee.redb"), StoreOptions::default())
+}
+
+fn rating(user: u32, movie: u32, value: f32, timestamp: i64) -> Write {
+    let rating = Rating::new(value).unwrap();
+    Write::Rating(Interaction { user: UserId(user), movie: MovieId(movie), rating, timestamp })
+}
+
+fn embedding(space: &str, movie: u32, value: f32) -> Write {
+    let embedding = StoredEmbedding { text_hash: [7; 16], components: vec![value, 0.0] };
+    Write::Embedding { space: space.into(), movie: MovieId(movie), embedding }
+}
+
+#[test]
+fn what_is_written_is_there_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let movie = Movie::new(MovieId(3), "Alien");
+    {
+        let store = open(folder.path()).unwrap();
+        let writes = vec![
+            Write::Movie(movie.clone()),
+            rating(2, 3, 4.5, 10),
+            rating(1, 3, 3.0, 11),
+            Write::Setting(SettingKey::IdSpace, "movielens".to_owned()),
+        ];
+        let summary = store.write(writes).unwrap();
+        assert_eq!(summary, WriteSummary { ratings_added: 2, movies_added: 1, ..WriteSummary::default() });
+    }
+    let store = open(folder.path()).unwrap();
+    store
+        .read(|view| {
+            assert_eq!(view.movies()?, std::slice::from_ref(&movie));
+            let users: Vec<u32> = view.ratings()?.iter().map(|rating| rating.user.0).collect();
+            assert_eq!(users, [1, 2]);
+            assert_eq!(view.setting(SettingKey::IdSpace)?.as_deref(), Some("movielens"));
+            assert_eq!(view.n_movies()?, 1);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_newer_rating_is_never_replaced_by_an_older_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    store.write(vec![rating(1, 1, 2.0, 100)]).unwrap();
+    let summary = store.write(vec![rating(1, 1, 5.0, 50), rating(1, 1, 4.0, 100)]).unwrap();
+    assert_eq!((summary.ratings_older, summary.ratings_replaced), (1, 1));
+    assert_eq!(store.read(|view| view.ratings()).unwrap()[0].rating.value(), 4.0);
+}
+
+#[test]
+fn embeddings_belong_to_their_space() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    store.write(vec![embedding("a", 1, 1.0), embedding("b", 1, 2.0), embedding("b", 2, 3.0)]).unwrap();
+    let read = |space: &str| store.read(|view| view.embeddings(space)).unwrap();
+    assert_eq!(read("a").len(), 1);
+    assert_eq!(read("b")[&MovieId(2)].components, [3.0, 0.0]);
+    assert!(read("c").is_empty());
+}
+
+#[test]
+fn the_serving_space_and_the_one_made_last_before_it_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let spaces_left = |serving: &str| {
+        store.write(vec![Write::RetireSpaces { serving: serving.into() }]).unwrap();
+        let names = |view: &ReadView<'_>| {
+            let table = view.transaction.open_table(SPACES)?;
+            table.iter()?.map(|row| Ok(row?.0.value().to_owned())).collect::<Result<Vec<String>, StoreError>>()
+        };
+        store.read(names).unwrap()
+    };
+    assert!(spaces_left("z").is_empty());
+    // Names out of order, so that only the order of making counts.
+    store.write(vec![embedding("c", 1, 1.0)]).unwrap();
+    assert_eq!(spaces_left("c"), ["c"]);
+    store.write(vec![embedding("a", 1, 1.0), embedding("b", 1, 2.0), embedding("b", 2, 3.0)]).unwrap();
+    assert_eq!(spaces_left("a"), ["a", "b"], "back to an older one: the newer one is kept");
+    assert_eq!(store.read(|view| view.embeddings("b")).unwrap().len(), 2);
+    store.write(vec![embedding("d", 1, 1.0)]).unwrap();
+    assert_eq!(spaces_left("d"), ["b", "d"]);
+    assert!(store.read(|view| view.embeddings("a")).unwrap().is_empty());
+}
+
+#[test]
+fn a_space_without_a_number_left_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let transaction = store.database.begin_write().unwrap();
+    transaction.open_table(SPACES).unwrap().insert("last", u32::MAX).unwrap();
+    transaction.commit().unwrap();
+    let error = store.write(vec![embedding("one more", 1, 1.0)]).unwrap_err();
+    assert!(error.to_string().contains("no number is left"), "{error}");
+}
+
+#[test]
+fn unreadable_ratings_are_damage_until_they_are_replaced_and_then_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let transaction = store.database.begin_write().unwrap();
+    let never = [1.0_f32.to_le_bytes().as_slice(), &i64::MAX.to_le_bytes()].concat();
+    for (movie, bytes) in [(1, [7].as_slice()), (2, &never)] {
+        transaction.open_table(RATINGS).unwrap().insert((1, movie), bytes).unwrap();
+    }
+    transaction.commit().unwrap();
+    let error = store.read(|view| view.ratings()).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    let summary = store.write(vec![rating(1, 1, 3.0, 5), rating(1, 2, 4.0, 5)]).unwrap();
+    assert_eq!(summary, WriteSummary { ratings_repaired: 2, ..WriteSummary::default() });
+    assert_eq!(store.read(|view| view.ratings()).unwrap().len(), 2);
+}
+
+#[test]
+fn a_missing_store_is_not_made_where_one_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store/marquee.redb");
+    let error = Store::open_existing(&path, StoreOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("marquee import DIR"), "{error}");
+    assert!(!path.parent().unwrap().exists());
+}
+
+#[test]
+fn a_batch_is_written_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let mut movie = Movie::new(MovieId(1), "Long");
+    movie.overview = Some("x".repeat(200_000));
+    let error = store.write(vec![rating(1, 1, 2.0, 1), Write::Movie(movie)]).unwrap_err();
+    assert!(matches!(error, StoreError::Unfit { .. }), "{error}");
+    assert!(store.read(|view| view.ratings()).unwrap().is_empty());
+    store.write(vec![rating(1, 1, 2.0, 1)]).unwrap();
+}
+
+#[test]
+fn writes_from_many_threads_are_all_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    std::thread::scope(|scope| {
+        for user in 0..8 {
+            let store = &store;
+            scope.spawn(move || {
+                for movie in 0..20 {
+                    store.write(vec![rating(user, movie, 3.0, 1)]).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(store.read(|view| view.ratings()).unwrap().len(), 160);
+}
+
+#[test]
+fn a_second_opener_is_told_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let _owner = open(folder.path()).unwrap();
+    let error = open(folder.path()).unwrap_err();
+    assert!(matches!(error, StoreError::InUse(_)));
+    assert!(error.to_string().contains("stop that process first"), "{error}");
+}
+
+#[test]
+fn foreign_and_future_files_are_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("marquee.redb");
+    let refused = || Store::open(&path, StoreOptions::default()).unwrap_err().to_string();
+
+    std::fs::write(&path, b"this is not a database").unwrap();
+    assert!(refused().contains("damaged"), "{}", refused());
+    std::fs::remove_file(&path).unwrap();
+
+    let foreign = redb::TableDefinition::<u32, u32>::new("other");
+    let database = Database::create(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(foreign).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    assert!(refused().contains("not a marquee store"), "{}", refused());
+
+    let database = Database::create(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(SETTINGS).unwrap().insert("format", "99").unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    assert!(refused().contains("format 99"), "{}", refused());
+}
