@@ -1,0 +1,64 @@
+//! From scores to a ranked list: exclusion, selection, order.
+
+use super::{RecommendError, Scorer};
+use crate::domain::{Catalogue, ItemIdx, Query, RankedList, Score, ScoredItem};
+use crate::math::top_k;
+
+/// One slot per movie of the catalogue; absent is not zero.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores(Vec<Option<Score>>);
+
+impl Scores {
+    /// All absent.
+    pub fn absent(n_items: usize) -> Self {
+        Self(vec![None; n_items])
+    }
+
+    /// Sets a movie's score; a number that is not finite leaves it absent.
+    pub fn set(&mut self, item: ItemIdx, value: f32) {
+        self.0[item.row()] = Score::new(value);
+    }
+
+    /// A movie's score.
+    pub fn get(&self, item: ItemIdx) -> Option<Score> {
+        self.0[item.row()]
+    }
+
+    /// Number of slots.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no slot at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The movies that have a score.
+    pub fn present(&self) -> impl Iterator<Item = (ItemIdx, Score)> + '_ {
+        self.0.iter().enumerate().filter_map(|(row, score)| score.map(|score| (ItemIdx(row as u32), score)))
+    }
+}
+
+/// The best `query.n` movies that have a score and are not excluded, best first, ties by ascending id.
+pub fn rank(scores: &Scores, catalogue: &Catalogue, query: &Query) -> RankedList {
+    let excluded: std::collections::HashSet<ItemIdx> = query
+        .history
+        .iter()
+        .map(|rated| rated.movie)
+        .chain(query.seeds.iter().copied())
+        .chain(query.excluded.iter().copied())
+        .filter_map(|movie| catalogue.item_idx(movie))
+        .collect();
+    let candidates: Vec<ScoredItem> = scores
+        .present()
+        .filter(|(item, _)| !excluded.contains(item))
+        .map(|(item, score)| ScoredItem { movie: catalogue.movie(item).id, score })
+        .collect();
+    RankedList::new(top_k(candidates, query.n, ScoredItem::ranking_order))
+}
+
+/// Scores and ranks.
+pub fn recommend(scorer: &dyn Scorer, catalogue: &Catalogue, query: &Query) -> Result<RankedList, RecommendError> {
+    Ok(rank(&scorer.score(query)?, catalogue, query))
+}

@@ -1,0 +1,183 @@
+//! How similar two movies are by who rated both: the measures behind the item-based methods.
+//!
+//! * **Pearson**: correlation of the two movies' ratings over the people who rated both, as `pandas.DataFrame.corr` on
+//!   the users × movies table gives it. Known for odd neighbours (ten people who happen to agree), kept for parity.
+//! * **Preference cosine** (the default): a rating counts w = max(0, 1 + 3 (r − m) / (M − L)), where m is the user's
+//!   mean and L to M the rating scale: 1 for having chosen the film at all, more for liking it, towards 0 for disliking
+//!   it. sim(i → j) = Σ w_i w_j / (|w_i|^0.8 |w_j|^1.2) × n / (n + 20) over the n people who rated both. The uneven
+//!   exponents (Deshpande & Karypis 2004, "Item-Based Top-N Recommendation Algorithms") take some popularity out of the
+//!   neighbours, the last factor keeps chance out of them.
+//! * **Residual cosine**, for predicting ratings: the same form on what a rating leaves unexplained by the biases.
+
+use crate::domain::RatingMatrix;
+use crate::math::{Accumulator, CosineSums, PearsonSums};
+
+/// Fewer people than this who rated both movies make no correlation.
+const MIN_CO_RATERS: u32 = 10;
+
+/// A similarity between movies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Similarity {
+    /// Correlation over co-raters, at least ten of them.
+    Pearson,
+    /// Shrunk cosine of preference weights.
+    #[default]
+    Cosine,
+}
+
+/// What a similarity needs: a weight per rating, sums per pair of movies, and a value of the sums.
+pub(super) trait Measure: Sync {
+    /// Sums over the people who rated both movies.
+    type Sums: Default + Send;
+
+    /// What a rating counts.
+    fn weight(&self, user: usize, item: usize, rating: f32) -> f32;
+
+    /// Adds one person's weights.
+    fn add(sums: &mut Self::Sums, x: f32, y: f32);
+
+    /// The similarity from `item` to `other`.
+    fn similarity(&self, sums: &Self::Sums, item: usize, other: usize) -> Option<f32>;
+}
+
+/// Similarities from one movie to all movies that share a rater with it, by ascending row. People with more than
+/// `longest_history` ratings are passed over.
+pub(super) fn similarities<M: Measure>(
+    measure: &M,
+    ratings: &RatingMatrix,
+    (item, longest_history): (usize, usize),
+    scratch: &mut Accumulator<M::Sums>,
+) -> Vec<(u32, f32)> {
+    let (users, values) = ratings.by_item().row(item);
+    for (&user, &value) in users.iter().zip(values) {
+        let (others, other_values) = ratings.by_user().row(user as usize);
+        if others.len() > longest_history {
+            continue;
+        }
+        let x = measure.weight(user as usize, item, value);
+        for (&other, &other_value) in others.iter().zip(other_values) {
+            M::add(scratch.slot(other), x, measure.weight(user as usize, other as usize, other_value));
+        }
+    }
+    scratch
+        .drain()
+        .filter(|&(other, _)| other as usize != item)
+        .filter_map(|(other, sums)| Some((other, measure.similarity(&sums, item, other as usize)?)))
+        .collect()
+}
+
+/// Pearson's correlation over co-raters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pearson;
+
+impl Measure for Pearson {
+    type Sums = PearsonSums;
+
+    fn weight(&self, _user: usize, _item: usize, rating: f32) -> f32 {
+        rating
+    }
+
+    fn add(sums: &mut PearsonSums, x: f32, y: f32) {
+        sums.add(x, y);
+    }
+
+    fn similarity(&self, sums: &PearsonSums, _item: usize, _other: usize) -> Option<f32> {
+        sums.correlation(MIN_CO_RATERS)
+    }
+}
+
+/// A weight per rating for a cosine.
+pub(super) trait Weights: Sync {
+    /// What a rating counts.
+    fn weight(&self, user: usize, item: usize, rating: f32) -> f32;
+}
+
+/// Shrunk cosine of weights, with the norms over all of a movie's raters.
+#[derive(Clone, Debug)]
+pub(super) struct Cosine<W> {
+    weights: W,
+    /// Each movie's norm as the movie one starts from, and as the neighbour.
+    norms: Vec<(f32, f32)>,
+    shrinkage: f32,
+}
+
+impl<W: Weights> Cosine<W> {
+    /// Computes the norms. `exponent` is the neighbour's share: 0.5 is the plain cosine, more favours rarer movies.
+    pub(super) fn fit(weights: W, ratings: &RatingMatrix, exponent: f32, shrinkage: f32) -> Self {
+        let norm = |item: usize| {
+            let (users, values) = ratings.by_item().row(item);
+            let weighed = users.iter().zip(values).map(|(&user, &value)| weights.weight(user as usize, item, value));
+            let square: f32 = weighed.map(|weight| weight * weight).sum();
+            (square.powf(1.0 - exponent), square.powf(exponent))
+        };
+        let norms = (0..ratings.by_item().n_rows()).map(norm).collect();
+        Self { weights, norms, shrinkage }
+    }
+}
+
+impl<W: Weights> Measure for Cosine<W> {
+    type Sums = CosineSums;
+
+    fn weight(&self, user: usize, item: usize, rating: f32) -> f32 {
+        self.weights.weight(user, item, rating)
+    }
+
+    fn add(sums: &mut CosineSums, x: f32, y: f32) {
+        sums.add(x, y);
+    }
+
+    fn similarity(&self, sums: &CosineSums, item: usize, other: usize) -> Option<f32> {
+        sums.similarity(self.norms[item].0 * self.norms[other].1, self.shrinkage)
+    }
+}
+
+/// Weights of the preference cosine.
+#[derive(Clone, Debug)]
+pub(super) struct Preference {
+    user_means: Vec<f32>,
+    per_point: f32,
+}
+
+impl Preference {
+    /// Share of the norm that the neighbour bears.
+    const EXPONENT: f32 = 0.6;
+    /// So many co-raters halve the doubt.
+    const SHRINKAGE: f32 = 20.0;
+    /// What a rating at the top of the scale counts more than one at its bottom.
+    const SPAN: f32 = 3.0;
+
+    /// The preference cosine of these ratings.
+    pub(super) fn cosine(ratings: &RatingMatrix) -> Cosine<Self> {
+        let by_user = ratings.by_user();
+        let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
+        let user_means = (0..by_user.n_rows()).map(|user| mean(by_user.row(user).1)).collect();
+        let (low, high) = ratings.scale();
+        let per_point = if high > low { Self::SPAN / (high - low) } else { 0.0 };
+        Cosine::fit(Self { user_means, per_point }, ratings, Self::EXPONENT, Self::SHRINKAGE)
+    }
+}
+
+impl Weights for Preference {
+    fn weight(&self, user: usize, _item: usize, rating: f32) -> f32 {
+        (1.0 + (rating - self.user_means[user]) * self.per_point).max(0.0)
+    }
+}
+
+/// A fitted similarity.
+#[derive(Clone, Debug)]
+pub(super) enum FittedMeasure {
+    /// See [`Similarity::Pearson`].
+    Pearson(Pearson),
+    /// See [`Similarity::Cosine`].
+    Cosine(Cosine<Preference>),
+}
+
+impl FittedMeasure {
+    /// Fits what the similarity needs.
+    pub(super) fn fit(similarity: Similarity, ratings: &RatingMatrix) -> Self {
+        match similarity {
+            Similarity::Pearson => Self::Pearson(Pearson),
+            Similarity::Cosine => Self::Cosine(Preference::cosine(ratings)),
+        }
+    }
+}

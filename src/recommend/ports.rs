@@ -1,0 +1,52 @@
+//! What the methods need from outside floor 0, in domain words. `vector` and `inference` implement these.
+
+use crate::domain::{Embedding, EmbeddingSpace, ItemIdx, MovieId, UserId};
+
+/// Questions that may be answered at once, at most, and so the callers that a port must be able to take at once.
+pub const MAX_QUESTIONS: usize = 512;
+
+/// Why a port did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// Too much is waiting already; ask again later.
+    #[error("{0} is busy: its queue is full")]
+    Busy(&'static str),
+    /// It failed for another reason.
+    #[error("{0} failed: {1}")]
+    Failed(&'static str, String),
+}
+
+/// Turns texts into embeddings of one space.
+pub trait TextEncoder: Send + Sync {
+    /// The space of the embeddings.
+    fn space(&self) -> &EmbeddingSpace;
+
+    /// One embedding per text, in the same order. Blocks until the model has run.
+    fn encode(&self, texts: &[String]) -> Result<Vec<Embedding>, PortError>;
+}
+
+/// Finds the movies whose embedding is nearest to a given one.
+pub trait NearestNeighbors: Send + Sync {
+    /// At most `k` movies with their cosine similarity, best first.
+    fn nearest(&self, query: &Embedding, k: usize) -> Result<Vec<(MovieId, f32)>, PortError>;
+
+    /// A movie's own embedding, where the index has one and can give it back.
+    fn embedding(&self, _movie: MovieId) -> Option<Embedding> {
+        None
+    }
+
+    /// Number of movies that have an embedding.
+    fn len(&self) -> usize;
+
+    /// Whether none has.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Predicts ratings of one person for movies of the catalogue it was prepared for.
+pub trait PairScorer: Send + Sync {
+    /// One predicted rating per item, on the data set's own scale. A person it does not know gets the prediction for
+    /// an average unknown person. Blocks until the model has run.
+    fn predict(&self, user: Option<UserId>, items: &[ItemIdx]) -> Result<Vec<f32>, PortError>;
+}
