@@ -1,0 +1,421 @@
+//! `manifest.json`: its JSON form and the checks that turn it into a [`Manifest`]. Unknown keys, keys of another kind
+//! and numbers outside their limits are refused, so that a wrong export is found by its first reader.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Deserialize;
+
+use super::digest::Sha256Hex;
+use super::{ArtifactError, ArtifactKind, MANIFEST_NAME};
+
+/// Most bytes a manifest may have.
+pub(super) const MANIFEST_LIMIT_BYTES: u64 = 1024 * 1024;
+/// Most files of one artifact: graphs, a tokenizer, a vocabulary and a probe are fewer than ten.
+const FILES_LIMIT: usize = 64;
+/// Most bytes of one file: an ONNX file ends at 2 GiB.
+const FILE_LIMIT_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Widest vector.
+const DIM_LIMIT: usize = 8192;
+/// Longest text in tokens.
+const TOKENS_LIMIT: usize = 8192;
+/// Most known movies or users.
+const IDS_LIMIT: usize = 50_000_000;
+/// Most genre columns.
+const GENRES_LIMIT: usize = 1000;
+/// Largest tolerance that still says something about a model.
+const TOLERANCE_LIMIT: f32 = 0.1;
+/// Names of the numeric features, in the only order this format knows.
+const NUMERIC: [&str; 3] = ["vote_average", "vote_count", "popularity"];
+
+/// One file of an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Path below the folder, with `/`.
+    pub path: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Hash of the contents.
+    pub sha256: Sha256Hex,
+}
+
+/// What is special to a text encoder.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextEncoder {
+    /// File of the graph.
+    pub graph: String,
+    /// File of the tokenizer.
+    pub tokenizer: String,
+    /// Components of an embedding.
+    pub dim: usize,
+    /// Longer texts are cut to so many tokens.
+    pub max_tokens: usize,
+    /// Token that fills up short texts of a batch.
+    pub pad_id: u32,
+    /// The same token as text.
+    pub pad_token: String,
+}
+
+/// What is special to a rating network.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RatingNetwork {
+    /// File of the graph that makes movie vectors.
+    pub movie_tower: String,
+    /// File of the graph that makes ratings of a user and movie vectors.
+    pub scorer: String,
+    /// File of the known ids.
+    pub vocabulary: String,
+    /// Known movies, row 0 not counted.
+    pub n_movies: usize,
+    /// Known users, row 0 not counted.
+    pub n_users: usize,
+    /// Components of a movie vector.
+    pub hidden_dim: usize,
+    /// Names of the numeric features in column order.
+    pub numeric: Vec<String>,
+    /// Genres in column order.
+    pub genres: Vec<String>,
+    /// Lowest and highest rating.
+    pub rating_scale: [f32; 2],
+}
+
+/// Inputs with the expected outputs.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// File of the probe.
+    pub file: String,
+    /// Largest absolute difference allowed.
+    pub tolerance: f32,
+}
+
+/// How the model was trained, for people.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Name of the data set.
+    pub data_set: String,
+    /// Measured values by name.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, f64>,
+    /// Anything else worth knowing.
+    #[serde(default)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The section of the manifest's kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ManifestContent {
+    /// A text encoder.
+    TextEncoder(TextEncoder),
+    /// A rating network.
+    RatingNetwork(RatingNetwork),
+}
+
+/// A checked manifest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// Name of the model.
+    pub name: String,
+    /// Version of the model.
+    pub version: String,
+    /// When it was made, in milliseconds since 1970 (UTC).
+    pub created_ms: i64,
+    /// The same as it was written.
+    pub created: String,
+    /// Licence of the model.
+    pub license: String,
+    /// Every file but the manifest.
+    pub files: Vec<FileEntry>,
+    /// The section of its kind.
+    pub content: ManifestContent,
+    /// The probe.
+    pub probe: Probe,
+    /// Training facts, when given.
+    pub training: Option<Training>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawManifest {
+    format: u32,
+    kind: String,
+    name: String,
+    version: String,
+    created: String,
+    license: String,
+    files: Vec<RawFile>,
+    text_encoder: Option<TextEncoder>,
+    rating_network: Option<RatingNetwork>,
+    probe: Probe,
+    training: Option<Training>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    path: String,
+    size: u64,
+    sha256: String,
+}
+
+/// The one key a later format must keep, so that its refusal can say what is the matter.
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+impl Manifest {
+    /// Reads and checks the bytes of a manifest.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        if bytes.len() as u64 > MANIFEST_LIMIT_BYTES {
+            let (size, limit) = (bytes.len() as u64, MANIFEST_LIMIT_BYTES);
+            return Err(ArtifactError::TooLarge { file: MANIFEST_NAME.to_owned(), size, limit });
+        }
+        let syntax = |error: serde_json::Error| ArtifactError::Syntax {
+            file: MANIFEST_NAME.to_owned(),
+            reason: error.to_string(),
+        };
+        let FormatOnly { format } = serde_json::from_slice(bytes).map_err(syntax)?;
+        require(format == 1, "format", || format!("is {format}; this program reads format 1"))?;
+        let raw: RawManifest = serde_json::from_slice(bytes).map_err(syntax)?;
+        debug_assert_eq!(raw.format, format);
+        raw.check()
+    }
+
+    /// What the model does.
+    pub fn kind(&self) -> ArtifactKind {
+        match self.content {
+            ManifestContent::TextEncoder(_) => ArtifactKind::TextEncoder,
+            ManifestContent::RatingNetwork(_) => ArtifactKind::RatingNetwork,
+        }
+    }
+
+    /// A listed file.
+    pub fn file(&self, path: &str) -> Option<&FileEntry> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
+    /// The files that are ONNX graphs.
+    pub fn graphs(&self) -> Vec<&str> {
+        match &self.content {
+            ManifestContent::TextEncoder(section) => vec![&section.graph],
+            ManifestContent::RatingNetwork(section) => vec![&section.movie_tower, &section.scorer],
+        }
+    }
+}
+
+impl RawManifest {
+    fn check(self) -> Result<Manifest, ArtifactError> {
+        require(is_name(&self.name, false), "name", || {
+            format!(
+                "is {:?}; it must be 1 to 64 of a-z, 0-9, '.', '_', '-' and begin with a letter or digit",
+                self.name
+            )
+        })?;
+        require(is_name(&self.version, true), "version", || {
+            format!("is {:?}; it must be 1 to 64 letters, digits, '.', '_', '+', '-'", self.version)
+        })?;
+        let license_fits = (1..=200).contains(&self.license.len());
+        require(license_fits, "license", || "must be 1 to 200 bytes long".to_owned())?;
+        let created_ms = parse_created(&self.created)?;
+        let files = check_files(self.files)?;
+        let content = match (self.kind.as_str(), self.text_encoder, self.rating_network) {
+            ("text-encoder", Some(section), None) => ManifestContent::TextEncoder(section),
+            ("rating-network", None, Some(section)) => ManifestContent::RatingNetwork(section),
+            ("text-encoder" | "rating-network", ..) => {
+                let problem = format!("is {:?}, so there must be that section and no other", self.kind);
+                return Err(ArtifactError::value(MANIFEST_NAME, "kind", problem));
+            }
+            _ => {
+                let problem = format!("is {:?}; known are text-encoder and rating-network", self.kind);
+                return Err(ArtifactError::value(MANIFEST_NAME, "kind", problem));
+            }
+        };
+        let (name, version, created, license) = (self.name, self.version, self.created, self.license);
+        let (probe, training) = (self.probe, self.training);
+        let manifest = Manifest { name, version, created_ms, created, license, files, content, probe, training };
+        manifest.check_sections()?;
+        Ok(manifest)
+    }
+}
+
+impl Manifest {
+    fn check_sections(&self) -> Result<(), ArtifactError> {
+        match &self.content {
+            ManifestContent::TextEncoder(section) => {
+                self.check_listed("text_encoder.graph", &section.graph)?;
+                self.check_listed("text_encoder.tokenizer", &section.tokenizer)?;
+                check_range("text_encoder.dim", section.dim, (1, DIM_LIMIT))?;
+                check_range("text_encoder.max_tokens", section.max_tokens, (4, TOKENS_LIMIT))?;
+                check_range("text_encoder.pad_token", section.pad_token.len(), (1, 64))?;
+            }
+            ManifestContent::RatingNetwork(section) => {
+                self.check_listed("rating_network.movie_tower", &section.movie_tower)?;
+                self.check_listed("rating_network.scorer", &section.scorer)?;
+                self.check_listed("rating_network.vocabulary", &section.vocabulary)?;
+                section.check()?;
+            }
+        }
+        self.check_listed("probe.file", &self.probe.file)?;
+        let tolerance = self.probe.tolerance;
+        require(tolerance > 0.0 && tolerance <= TOLERANCE_LIMIT, "probe.tolerance", || {
+            format!("is {tolerance}; it must be above 0 and at most {TOLERANCE_LIMIT}")
+        })
+    }
+
+    fn check_listed(&self, field: &str, path: &str) -> Result<(), ArtifactError> {
+        require(self.file(path).is_some(), field, || format!("names {path:?}, which is not among `files`"))
+    }
+}
+
+impl RatingNetwork {
+    fn check(&self) -> Result<(), ArtifactError> {
+        check_range("rating_network.n_movies", self.n_movies, (1, IDS_LIMIT))?;
+        check_range("rating_network.n_users", self.n_users, (0, IDS_LIMIT))?;
+        check_range("rating_network.hidden_dim", self.hidden_dim, (1, DIM_LIMIT))?;
+        require(self.numeric == NUMERIC, "rating_network.numeric", || format!("must be {NUMERIC:?}"))?;
+        check_range("rating_network.genres", self.genres.len(), (1, GENRES_LIMIT))?;
+        let mut seen = HashSet::new();
+        let repeated = self.genres.iter().find(|genre| !seen.insert(genre.to_lowercase()));
+        require(repeated.is_none(), "rating_network.genres", || format!("has {repeated:?} twice"))?;
+        let [low, high] = self.rating_scale;
+        require(0.0 <= low && low < high && high <= 10.0, "rating_network.rating_scale", || {
+            format!("is [{low}, {high}]; it must be two rising numbers between 0 and 10")
+        })
+    }
+}
+
+fn require(holds: bool, field: &str, problem: impl FnOnce() -> String) -> Result<(), ArtifactError> {
+    if holds { Ok(()) } else { Err(ArtifactError::value(MANIFEST_NAME, field, problem())) }
+}
+
+fn check_range(field: &str, value: usize, (low, high): (usize, usize)) -> Result<(), ArtifactError> {
+    require((low..=high).contains(&value), field, || {
+        format!("is (or has a length of) {value}; it must be between {low} and {high}")
+    })
+}
+
+fn is_name(text: &str, is_version: bool) -> bool {
+    let letter =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || (is_version && byte.is_ascii_uppercase());
+    let inner = |byte: u8| letter(byte) || matches!(byte, b'.' | b'_' | b'-') || (is_version && byte == b'+');
+    text.len() <= 64 && text.bytes().next().is_some_and(letter) && text.bytes().all(inner)
+}
+
+fn parse_created(text: &str) -> Result<i64, ArtifactError> {
+    let plain = text.len() <= 40 && text.ends_with('Z');
+    let time = plain.then(|| text.parse::<jiff::Timestamp>().ok()).flatten();
+    time.map(jiff::Timestamp::as_millisecond).ok_or_else(|| {
+        let problem = format!("is {text:?}; it must be a UTC time such as 2026-11-23T03:00:00Z");
+        ArtifactError::value(MANIFEST_NAME, "created", problem)
+    })
+}
+
+fn check_files(raw: Vec<RawFile>) -> Result<Vec<FileEntry>, ArtifactError> {
+    check_range("files", raw.len(), (1, FILES_LIMIT))?;
+    let mut seen = HashSet::new();
+    let mut files = Vec::with_capacity(raw.len());
+    for RawFile { path, size, sha256 } in raw {
+        require(is_plain_path(&path), "files.path", || {
+            format!("is {path:?}; it must be a plain relative path of letters, digits, '.', '_', '+', '-'")
+        })?;
+        require(path != MANIFEST_NAME, "files.path", || "lists the manifest itself".to_owned())?;
+        require(seen.insert(path.clone()), "files.path", || format!("lists {path:?} twice"))?;
+        require(size <= FILE_LIMIT_BYTES, "files.size", || {
+            format!("of {path} is {size}; at most {FILE_LIMIT_BYTES} bytes are read")
+        })?;
+        let Some(sha256) = Sha256Hex::parse(&sha256) else {
+            let problem = format!("of {path} must be 64 lower-case hexadecimal digits");
+            return Err(ArtifactError::value(MANIFEST_NAME, "files.sha256", problem));
+        };
+        files.push(FileEntry { path, size, sha256 });
+    }
+    Ok(files)
+}
+
+/// No absolute path, no `..`, no hidden part, no backslash: the parts are names, at most four of them.
+fn is_plain_path(path: &str) -> bool {
+    let name = |part: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-');
+        !part.is_empty() && part.len() <= 128 && !part.starts_with('.') && part.bytes().all(plain)
+    };
+    path.split('/').count() <= 4 && path.split('/').all(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn parse(manifest: &Value) -> Result<Manifest, String> {
+        Manifest::parse(manifest.to_string().as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn sound_manifests_of_both_kinds_are_read() {
+        let manifest = parse(&fixture::text_encoder()).unwrap();
+        assert_eq!((manifest.kind(), manifest.created_ms), (ArtifactKind::TextEncoder, 1_795_402_800_000));
+        let mut with_training = fixture::rating_network();
+        with_training["training"] = json!({"data_set": "MovieLens 100K", "metrics": {"rmse": 0.93}, "settings": {}});
+        let manifest = parse(&with_training).unwrap();
+        assert_eq!(manifest.graphs(), ["tower.onnx", "scorer.onnx"]);
+        assert_eq!(manifest.training.unwrap().metrics["rmse"], 0.93);
+    }
+
+    #[test]
+    fn what_the_contract_does_not_allow_is_refused_by_name() {
+        let cases: [(&str, Value, &str); 15] = [
+            ("/format", 2.into(), "format 1"),
+            ("/kind", "rating-network".into(), "that section and no other"),
+            ("/kind", "oracle".into(), "known are"),
+            ("/name", "Big".into(), "`name`"),
+            ("/name", "../up".into(), "`name`"),
+            ("/version", "".into(), "`version`"),
+            ("/created", "yesterday".into(), "`created`"),
+            ("/created", "2026-11-23T03:00:00+01:00".into(), "`created`"),
+            ("/files/0/path", "../encoder.onnx".into(), "plain relative path"),
+            ("/files/0/path", "/encoder.onnx".into(), "plain relative path"),
+            ("/files/0/path", "tokenizer.json".into(), "twice"),
+            ("/files/0/sha256", "AB".into(), "hexadecimal"),
+            ("/text_encoder/graph", "other.onnx".into(), "not among `files`"),
+            ("/text_encoder/dim", 0.into(), "between 1 and"),
+            ("/probe/tolerance", 5.into(), "`probe.tolerance`"),
+        ];
+        for (pointer, value, expected) in cases {
+            let mut manifest = fixture::text_encoder();
+            *manifest.pointer_mut(pointer).unwrap() = value;
+            let message = parse(&manifest).unwrap_err();
+            assert!(message.contains(expected), "{pointer}: {message}");
+        }
+    }
+
+    #[test]
+    fn unknown_missing_and_repeated_keys_are_refused() {
+        let mut manifest = fixture::text_encoder();
+        manifest["text_encoder"]["dims"] = 3.into();
+        assert!(parse(&manifest).unwrap_err().contains("unknown field `dims`"));
+        let mut manifest = fixture::text_encoder();
+        manifest.as_object_mut().unwrap().remove("license");
+        assert!(parse(&manifest).unwrap_err().contains("missing field `license`"));
+        let text = fixture::text_encoder().to_string().replacen('{', "{\"name\":\"other\",", 1);
+        assert!(Manifest::parse(text.as_bytes()).unwrap_err().to_string().contains("duplicate field"));
+        let large = vec![b' '; 1024 * 1024 + 1];
+        assert!(matches!(Manifest::parse(&large), Err(ArtifactError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_network_needs_plausible_scale_and_distinct_genres() {
+        for (pointer, value, expected) in [
+            ("/rating_network/rating_scale", json!([5.0, 1.0]), "rising"),
+            ("/rating_network/genres", json!(["Drama", "drama"]), "twice"),
+            ("/rating_network/numeric", json!(["popularity"]), "must be"),
+        ] {
+            let mut manifest = fixture::rating_network();
+            *manifest.pointer_mut(pointer).unwrap() = value;
+            assert!(parse(&manifest).unwrap_err().contains(expected), "{pointer}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! One thread owns one state (a session, say) and works off a bounded queue. A full queue is refused at once, a job
+//! whose asker left is dropped unrun, a panic in a job becomes an error of that job, and dropping the handle ends the
+//! thread within a bounded time.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+use super::fenced;
+
+/// How long dropping a worker waits for the job that is running.
+const END_LIMIT: Duration = Duration::from_secs(10);
+
+/// Why a worker gave no reply.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WorkerError {
+    /// The queue is full.
+    #[error("the model's queue is full")]
+    Busy,
+    /// The reply did not come in time.
+    #[error("the model did not answer in time")]
+    TimedOut,
+    /// The job panicked. What it said may quote the job, which is somebody's query, and is not kept.
+    #[error("a run of the model panicked")]
+    Panicked,
+    /// The worker is being dropped.
+    #[error("the model is being unloaded")]
+    Stopped,
+}
+
+/// Handle of the thread. Any number of threads may submit jobs.
+pub struct Worker<Job, Reply> {
+    shared: Arc<Shared<Job, Reply>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The reply to come. Dropping it gives the job up.
+pub struct Ticket<Reply> {
+    receiver: mpsc::Receiver<Result<Reply, WorkerError>>,
+    // Its end tells the worker that the asker left.
+    _presence: Arc<()>,
+}
+
+struct Envelope<Job, Reply> {
+    job: Job,
+    asker: Weak<()>,
+    reply: mpsc::Sender<Result<Reply, WorkerError>>,
+}
+
+struct Shared<Job, Reply> {
+    line: Mutex<Line<Job, Reply>>,
+    capacity: usize,
+    /// A job arrived, or the line closed.
+    arrived: Condvar,
+    /// A place became free, the line closed, or the thread ended.
+    changed: Condvar,
+}
+
+struct Line<Job, Reply> {
+    waiting: VecDeque<Envelope<Job, Reply>>,
+    closed: bool,
+    ended: bool,
+}
+
+impl<Job: Send + 'static, Reply: Send + 'static> Worker<Job, Reply> {
+    /// Starts the thread; `capacity` jobs may wait beside the one that runs.
+    pub fn start(name: &str, capacity: usize, run: impl FnMut(Job) -> Reply + Send + 'static) -> io::Result<Self> {
+        let line = Line { waiting: VecDeque::new(), closed: false, ended: false };
+        let shared = Arc::new(Shared {
+            line: Mutex::new(line),
+            capacity: capacity.max(1),
+            arrived: Condvar::new(),
+            changed: Condvar::new(),
+        });
+        let served = Arc::clone(&shared);
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let ended = EndedOnDrop(&*served);
+            work_off(ended.0, run);
+        })?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Hands in a job, or says at once that the queue is full.
+    pub fn submit(&self, job: Job) -> Result<Ticket<Reply>, WorkerError> {
+        self.submit_by(job, Instant::now()).map_err(|error| match error {
+            WorkerError::TimedOut => WorkerError::Busy,
+            other => other,
+        })
+    }
+
+    /// Hands in a job, waiting for a place in the queue until the deadline.
+    pub fn submit_by(&self, job: Job, deadline: Instant) -> Result<Ticket<Reply>, WorkerError> {
+        let mut line = self.shared.lock();
+        while !line.closed && line.waiting.len() >= self.shared.capacity {
+            // Those who left keep no place.
+            line.waiting.retain(|envelope| envelope.asker.strong_count() > 0);
+            if line.waiting.len() < self.shared.capacity {
+                break;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(WorkerError::TimedOut);
+            }
+            line = self.shared.wait_changed(line, left);
+        }
+        if line.closed {
+            return Err(WorkerError::Stopped);
+        }
+        let presence = Arc::new(());
+        let (reply, receiver) = mpsc::channel();
+        line.waiting.push_back(Envelope { job, asker: Arc::downgrade(&presence), reply });
+        self.shared.arrived.notify_one();
+        Ok(Ticket { receiver, _presence: presence })
+    }
+}
+
+impl<Reply> Ticket<Reply> {
+    /// Waits for the reply until the deadline.
+    pub fn wait_until(self, deadline: Instant) -> Result<Reply, WorkerError> {
+        match self.receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(reply) => reply,
+            Err(RecvTimeoutError::Timeout) => Err(WorkerError::TimedOut),
+            Err(RecvTimeoutError::Disconnected) => Err(WorkerError::Stopped),
+        }
+    }
+}
+
+impl<Job, Reply> Shared<Job, Reply> {
+    /// The lock; jobs run outside of it, so a poisoned one still guards a sound line.
+    fn lock(&self) -> MutexGuard<'_, Line<Job, Reply>> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_changed<'l>(
+        &self,
+        line: MutexGuard<'l, Line<Job, Reply>>,
+        limit: Duration,
+    ) -> MutexGuard<'l, Line<Job, Reply>> {
+        self.changed.wait_timeout(line, limit).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// The next job whose asker is still there; `None` once the line is closed.
+    fn next(&self) -> Option<Envelope<Job, Reply>> {
+        let mut line = self.lock();
+        loop {
+            if line.closed {
+                return None;
+            }
+            while let Some(envelope) = line.waiting.pop_front() {
+                self.changed.notify_all();
+                if envelope.asker.strong_count() > 0 {
+                    return Some(envelope);
+                }
+            }
+            line = self.arrived.wait(line).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn work_off<Job, Reply>(shared: &Shared<Job, Reply>, mut run: impl FnMut(Job) -> Reply) {
+    while let Some(Envelope { job, asker: _, reply }) = shared.next() {
+        let answer = fenced(|| run(job)).map_err(|_| WorkerError::Panicked);
+        // The asker may have left meanwhile; then nobody wants the answer.
+        let _ = reply.send(answer);
+    }
+}
+
+struct EndedOnDrop<'s, Job, Reply>(&'s Shared<Job, Reply>);
+
+impl<Job, Reply> Drop for EndedOnDrop<'_, Job, Reply> {
+    fn drop(&mut self) {
+        let mut line = self.0.lock();
+        line.closed = true;
+        line.ended = true;
+        line.waiting.clear();
+        self.0.changed.notify_all();
+    }
+}
+
+impl<Job, Reply> Drop for Worker<Job, Reply> {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + END_LIMIT;
+        let mut line = self.shared.lock();
+        line.closed = true;
+        line.waiting.clear();
+        self.shared.arrived.notify_all();
+        self.shared.changed.notify_all();
+        while !line.ended && Instant::now() < deadline {
+            line = self.shared.wait_changed(line, deadline.saturating_duration_since(Instant::now()));
+        }
+        let ended = line.ended;
+        drop(line);
+        let Some(thread) = self.thread.take() else { return };
+        if ended {
+            // Its panics were fenced; there is nothing to learn from the result.
+            let _ = thread.join();
+        } else {
+            let name = thread.thread().name().unwrap_or_default();
+            tracing::warn!(worker = name, "a model's thread did not end in time and is left behind");
+        }
+    }
+}
+
+impl<Job, Reply> fmt::Debug for Worker<Job, Reply> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("waiting", &self.shared.lock().waiting.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    fn soon() -> Instant {
+        Instant::now() + SOON
+    }
+
+    /// A worker whose jobs wait for a word of the test, and a channel that tells which job began.
+    struct Held {
+        worker: Worker<u32, u32>,
+        go: mpsc::Sender<()>,
+        began: mpsc::Receiver<u32>,
+    }
+
+    fn held(capacity: usize) -> Held {
+        let (go, gate) = mpsc::channel();
+        let (tell, began) = mpsc::channel();
+        let worker = Worker::start("held", capacity, move |job: u32| {
+            let _ = tell.send(job);
+            let _ = gate.recv();
+            assert!(job != 13, "thirteen");
+            job * 2
+        });
+        Held { worker: worker.unwrap(), go, began }
+    }
+
+    #[test]
+    fn replies_come_back_in_order() {
+        let worker = Worker::start("double", 8, |job: u32| job * 2).unwrap();
+        let tickets: Vec<_> = (0..8).map(|job| worker.submit_by(job, soon()).unwrap()).collect();
+        for (job, ticket) in tickets.into_iter().enumerate() {
+            assert_eq!(ticket.wait_until(soon()), Ok(job as u32 * 2));
+        }
+    }
+
+    #[test]
+    fn a_full_queue_is_said_at_once_and_those_who_left_give_way() {
+        let Held { worker, go, began } = held(1);
+        let running = worker.submit(1).unwrap();
+        assert_eq!(began.recv_timeout(SOON), Ok(1));
+        let left = worker.submit(2).unwrap();
+        assert_eq!(worker.submit(3).err(), Some(WorkerError::Busy));
+        drop(left);
+        let waiting = worker.submit(4).unwrap();
+        go.send(()).unwrap();
+        go.send(()).unwrap();
+        assert_eq!(running.wait_until(soon()), Ok(2));
+        assert_eq!(waiting.wait_until(soon()), Ok(8));
+        assert_eq!(began.try_iter().collect::<Vec<_>>(), [4], "job 2 never ran");
+    }
+
+    #[test]
+    fn a_job_whose_asker_left_is_not_run() {
+        let Held { worker, go, began } = held(4);
+        let running = worker.submit(1).unwrap();
+        drop(worker.submit(2).unwrap());
+        let last = worker.submit(3).unwrap();
+        go.send(()).unwrap();
+        go.send(()).unwrap();
+        assert_eq!(running.wait_until(soon()), Ok(2));
+        assert_eq!(last.wait_until(soon()), Ok(6));
+        assert_eq!(began.try_iter().collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn a_panic_is_the_error_of_its_job_only() {
+        let Held { worker, go, .. } = held(4);
+        let unlucky = worker.submit(13).unwrap();
+        let next = worker.submit(14).unwrap();
+        go.send(()).unwrap();
+        go.send(()).unwrap();
+        assert_eq!(unlucky.wait_until(soon()), Err(WorkerError::Panicked));
+        assert_eq!(next.wait_until(soon()), Ok(28));
+    }
+
+    #[test]
+    fn an_asker_waits_no_longer_than_it_wants() {
+        let Held { worker, go, .. } = held(4);
+        let ticket = worker.submit(1).unwrap();
+        assert_eq!(ticket.wait_until(Instant::now()), Err(WorkerError::TimedOut));
+        go.send(()).unwrap();
+    }
+
+    #[test]
+    fn dropping_the_worker_ends_its_thread_and_answers_the_waiting() {
+        let Held { worker, go, began } = held(4);
+        let running = worker.submit(1).unwrap();
+        assert_eq!(began.recv_timeout(SOON), Ok(1));
+        let waiting = worker.submit(2).unwrap();
+        let dropping = thread::spawn(move || drop(worker));
+        assert_eq!(waiting.wait_until(soon()), Err(WorkerError::Stopped));
+        go.send(()).unwrap();
+        assert_eq!(running.wait_until(soon()), Ok(2));
+        dropping.join().unwrap();
+        assert_eq!(began.try_recv(), Err(mpsc::TryRecvError::Disconnected), "the thread and its state are gone");
+    }
+}
