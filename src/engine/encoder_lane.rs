@@ -1,0 +1,196 @@
+//! Makes a text encoder serve: load it, embed what lacks an embedding in its space, build or reopen the index, swap
+//! encoder and index together, so that a query vector is never compared with another encoder's vectors.
+//!
+//! Embeddings are stored as they are made; an interrupted run goes on where it stopped.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Shared;
+use super::looker::{Load, LoadError, ModelLoader};
+use super::snapshot::SemanticSearch;
+use super::status::Part;
+use crate::artifact::{ArtifactKind, sha256};
+use crate::domain::{Catalogue, EmbeddingSpace, MovieId};
+use crate::inference::{EncoderOptions, OnnxTextEncoder, WorkerOptions};
+use crate::recommend::{NearestNeighbors, PromptSearch, SearchWeights, Semantic, TextEncoder, embedding_text};
+use crate::store::{StoredEmbedding, Write};
+use crate::vector::{VectorError, VectorIndex, remove_others};
+
+/// Texts embedded, then stored, at a time: a second or two of work.
+const BATCH: usize = 16;
+
+pub(super) struct EncoderLane {
+    shared: Arc<Shared>,
+}
+
+/// What a movie's embedding is made from.
+struct MovieText {
+    movie: MovieId,
+    text: String,
+    hash: [u8; 16],
+}
+
+type Embeddings = HashMap<MovieId, StoredEmbedding>;
+
+impl EncoderLane {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Embeddings of all texts; missing ones are computed and stored.
+    fn embed(
+        &self,
+        load: &Load<'_>,
+        (encoder, space): (&dyn TextEncoder, &EmbeddingSpace),
+        texts: &[MovieText],
+    ) -> Result<Embeddings, LoadError> {
+        let space: Arc<str> = space.encoder.as_str().into();
+        let mut embeddings = self.shared.store.read(|view| view.embeddings(&space))?;
+        let is_current =
+            |text: &&MovieText| embeddings.get(&text.movie).is_some_and(|stored| stored.text_hash == text.hash);
+        let n_current = texts.iter().filter(is_current).count();
+        let mut missing: Vec<&MovieText> = texts.iter().filter(|text| !is_current(text)).collect();
+        // Texts of like length share a batch without padding; the longest first, so that the estimate errs upwards.
+        missing.sort_by_key(|text| std::cmp::Reverse(text.text.len()));
+        if !missing.is_empty() {
+            tracing::info!(n_missing = missing.len(), n_current, "embedding overviews in the background");
+        }
+        let mut done = n_current;
+        for batch in missing.chunks(BATCH) {
+            if load.stop.is_asked() {
+                let reason = "the daemon is stopping; embedding goes on at the next start";
+                return Err(LoadError::Environment(reason.to_owned()));
+            }
+            (load.progress)(Part::Embeddings, "embedding overviews", Some((done, texts.len())));
+            let batch = encode_batch(encoder, batch)?;
+            let writes = batch.iter().map(|(movie, embedding)| Write::Embedding {
+                space: Arc::clone(&space),
+                movie: *movie,
+                embedding: embedding.clone(),
+            });
+            self.shared.store.write(writes.collect())?;
+            done += batch.len();
+            metrics::gauge!("marquee_embeddings_done").set(done as f64);
+            embeddings.extend(batch);
+        }
+        let wanted: HashSet<MovieId> = texts.iter().map(|text| text.movie).collect();
+        embeddings.retain(|movie, _| wanted.contains(movie));
+        Ok(embeddings)
+    }
+
+    /// Reopens the index of these embeddings, or builds and saves it.
+    fn index(
+        &self,
+        load: &Load<'_>,
+        space: &EmbeddingSpace,
+        (texts, embeddings): (&[MovieText], &Embeddings),
+    ) -> Result<VectorIndex, LoadError> {
+        let folder = &self.shared.settings.index_dir;
+        let fingerprint = fingerprint(texts);
+        match VectorIndex::open(folder, space, &fingerprint) {
+            Ok(index) => return Ok(index),
+            Err(VectorError::Absent) => {}
+            Err(error) => tracing::warn!(%error, "the saved vector index cannot be used and is built again"),
+        }
+        let total = embeddings.len();
+        let progress = |done| (load.progress)(Part::VectorIndex, "building the index", Some((done, total)));
+        let vectors =
+            texts.iter().filter_map(|text| Some((text.movie, embeddings.get(&text.movie)?.components.as_slice())));
+        let index = VectorIndex::build(space.clone(), vectors, &progress)
+            .map_err(|error| LoadError::Artifact(error.to_string()))?;
+        // An index that cannot be saved serves all the same; the next start builds it again.
+        let saved = index.save(folder, &fingerprint).and_then(|()| remove_others(folder, space, &fingerprint));
+        if let Err(error) = saved {
+            tracing::warn!(%error, "the vector index is not saved");
+        }
+        Ok(index)
+    }
+}
+
+impl ModelLoader for EncoderLane {
+    fn kind(&self) -> ArtifactKind {
+        ArtifactKind::TextEncoder
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn load(&mut self, load: &Load<'_>) -> Result<Vec<(Part, String)>, LoadError> {
+        let settings = &self.shared.settings;
+        let runtime = self.shared.runtime.get(&settings.inference)?;
+        let worker = WorkerOptions {
+            threads: settings.inference.threads,
+            queue: settings.inference.queue_length,
+            patience: settings.request_timeout,
+        };
+        let options = EncoderOptions { worker, ..EncoderOptions::default() };
+        let encoder = OnnxTextEncoder::load(load.artifact, &runtime, options)?;
+        let id = load.artifact.id().clone();
+        // Texts made by another recipe are another space, although the encoder is the same.
+        let space =
+            EmbeddingSpace { encoder: format!("{id}/{}", settings.embedding_text.name()), dim: encoder.space().dim };
+        let catalogue = &load.base.catalogue;
+        let texts = movie_texts(catalogue, |movie| embedding_text(movie, settings.embedding_text));
+        let embeddings = self.embed(load, (&encoder, &space), &texts)?;
+        let index = self.index(load, &space, (&texts, &embeddings))?;
+        let (encoder, index): (Arc<dyn TextEncoder>, Arc<dyn NearestNeighbors>) = (Arc::new(encoder), Arc::new(index));
+        let scorer = Semantic::fit(Arc::clone(catalogue), Arc::clone(&encoder), Arc::clone(&index));
+        let lexical = Arc::clone(&load.base.bm25);
+        let prompt_search =
+            PromptSearch::fit(Arc::clone(catalogue), lexical, Some((encoder, index)), SearchWeights::default());
+        let semantic = Arc::new(SemanticSearch { id: id.clone(), scorer, prompt_search });
+        self.shared.cell.update(|snapshot| snapshot.semantic = Some(semantic));
+        // Embeddings of encoders long gone are let go; the last one's stay for a way back.
+        let retire = Write::RetireSpaces { serving: space.encoder.as_str().into() };
+        if let Err(error) = self.shared.store.write(vec![retire]) {
+            tracing::warn!(%error, "old embeddings stay in the store");
+        }
+        Ok(vec![
+            (Part::TextEncoder, id.to_string()),
+            (Part::Embeddings, format!("{} movies embedded", texts.len())),
+            (Part::VectorIndex, format!("{} vectors", embeddings.len())),
+        ])
+    }
+
+    fn advice(&self) -> &'static str {
+        "tools/run puts all-mpnet-base-v2 there; until then prompts are answered by their words"
+    }
+}
+
+/// What is embedded of each movie, in id order; movies without any text have none.
+fn movie_texts(catalogue: &Catalogue, text: impl Fn(&crate::domain::Movie) -> String) -> Vec<MovieText> {
+    let texts = catalogue.movies().iter().map(|movie| (movie.id, text(movie)));
+    texts
+        .filter(|(_, text)| !text.trim().is_empty())
+        .map(|(movie, text)| MovieText { movie, hash: short_hash(text.as_bytes()), text })
+        .collect()
+}
+
+/// Nobody else asks this encoder yet, so "busy" means that the machine is too slow for it: tried again at the next look.
+fn encode_batch(encoder: &dyn TextEncoder, batch: &[&MovieText]) -> Result<Vec<(MovieId, StoredEmbedding)>, LoadError> {
+    let texts: Vec<String> = batch.iter().map(|text| text.text.clone()).collect();
+    let embeddings = encoder.encode(&texts).map_err(|error| LoadError::Environment(error.to_string()))?;
+    let stored = batch.iter().zip(embeddings).map(|(text, embedding)| {
+        let embedding = StoredEmbedding { text_hash: text.hash, components: embedding.components().to_vec() };
+        (text.movie, embedding)
+    });
+    Ok(stored.collect())
+}
+
+/// Changes whenever a movie comes, goes, or gets another text.
+fn fingerprint(texts: &[MovieText]) -> String {
+    let mut bytes = Vec::with_capacity(texts.len() * 20);
+    for text in texts {
+        bytes.extend(text.movie.0.to_le_bytes());
+        bytes.extend(text.hash);
+    }
+    sha256(&bytes).to_string()
+}
+
+/// The first half of the SHA-256.
+fn short_hash(bytes: &[u8]) -> [u8; 16] {
+    let hash = sha256(bytes);
+    u128::from_str_radix(&hash.as_str()[..32], 16).expect("a hash is made of hexadecimal digits").to_be_bytes()
+}

@@ -1,0 +1,210 @@
+//! The use cases: answering from the current snapshot, and keeping that snapshot current.
+//!
+//! A request takes a permit (none free: refused at once), loads the snapshot once, and is answered by synchronous code
+//! on the blocking pool. Loading, embedding and reloading happen on threads of their own and end in one swap.
+
+mod answers;
+mod cell;
+mod encoder_lane;
+mod lane;
+mod loader;
+mod looker;
+mod network_lane;
+mod snapshot;
+mod status;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, oneshot};
+
+pub use answers::{
+    Found, PromptMethod, RankBy, Recommendations, RecommendedMovie, ResolvedTitle, SuggestedTitle, TextMode,
+    TextQuestion,
+};
+pub use status::{ModelReport, ModelState, Part, PartState, Status};
+
+use crate::artifact::ArtifactKind;
+use crate::config::Config;
+use crate::domain::UserId;
+use crate::store::{Store, StoreError};
+use cell::SnapshotCell;
+use encoder_lane::EncoderLane;
+use lane::Lane;
+use loader::RuntimeSlot;
+use network_lane::NetworkLane;
+use snapshot::Snapshot;
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// As many questions as allowed are being answered, or a model's queue is full.
+    #[error("too many requests at once")]
+    Overloaded,
+    /// The part that would answer is not there yet.
+    #[error("{0} cannot be used yet; GET /readyz tells how far it is")]
+    NotReady(&'static str),
+    /// A defect, or a failing model. The text is for the log.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+/// An answer, and how it came about.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// The answer.
+    pub content: T,
+    /// Number of the snapshot that gave it.
+    pub generation: u64,
+    /// Time until work began.
+    pub queued: Duration,
+    /// Time the work took.
+    pub worked: Duration,
+}
+
+/// What of the configuration the engine needs.
+#[derive(Clone, Debug)]
+struct Settings {
+    artifacts_dir: PathBuf,
+    index_dir: PathBuf,
+    required: Vec<ArtifactKind>,
+    inference: crate::config::InferenceConfig,
+    embedding_text: crate::recommend::EmbeddingText,
+    request_timeout: Duration,
+}
+
+/// Answers questions and keeps the snapshot current. Dropping it asks its threads to stop and waits for them.
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    permits: Arc<Semaphore>,
+    lanes: Arc<[Lane]>,
+    base_loader: Option<JoinHandle<()>>,
+}
+
+/// What the loader threads and the requests have in common.
+#[derive(Debug)]
+struct Shared {
+    cell: SnapshotCell,
+    status: Status,
+    store: Store,
+    settings: Settings,
+    runtime: RuntimeSlot,
+}
+
+impl Engine {
+    /// Starts the threads that read the store, fit what is fitted from it, and then look for models. The receiver is
+    /// told when the store was read, or why it was not; until then questions are answered "not ready".
+    pub fn start(store: Store, config: &Config) -> std::io::Result<(Self, oneshot::Receiver<Result<(), StoreError>>)> {
+        let shared = Arc::new(Shared {
+            cell: SnapshotCell::default(),
+            status: Status::default(),
+            store,
+            settings: Settings {
+                artifacts_dir: config.artifacts_dir(),
+                index_dir: config.index_dir(),
+                required: config.artifacts.required.clone(),
+                inference: config.inference.clone(),
+                embedding_text: config.embedding_text,
+                request_timeout: config.http.request_timeout,
+            },
+            runtime: RuntimeSlot::default(),
+        });
+        let lanes: Arc<[Lane]> = Arc::new([
+            Lane::start("network-loader", NetworkLane::new(Arc::clone(&shared)))?,
+            Lane::start("encoder-loader", EncoderLane::new(Arc::clone(&shared)))?,
+        ]);
+        let (loaded, when_loaded) = oneshot::channel();
+        let of_thread = (Arc::clone(&shared), Arc::clone(&lanes));
+        let base_loader = std::thread::Builder::new().name("base-loader".to_owned()).spawn(move || {
+            let (shared, lanes) = of_thread;
+            let outcome = loader::load_base(&shared.store, &shared.status).map(|base| {
+                shared.cell.fill(Snapshot::first(Arc::new(base)));
+                lanes.iter().for_each(Lane::look_again);
+            });
+            // Nobody waits for it any more when the daemon stops meanwhile.
+            let _ = loaded.send(outcome);
+        })?;
+        let permits = Arc::new(Semaphore::new(config.http.max_requests));
+        Ok((Self { shared, permits, lanes, base_loader: Some(base_loader) }, when_loaded))
+    }
+
+    /// Asks the loaders to look at the models folder again; many calls during one look cause one further look.
+    pub fn look_again(&self) {
+        self.lanes.iter().for_each(Lane::look_again);
+    }
+
+    /// How the parts and models are doing.
+    pub fn status(&self) -> &Status {
+        &self.shared.status
+    }
+
+    /// Number of the current snapshot.
+    pub fn generation(&self) -> u64 {
+        self.shared.cell.load().map_or(0, |snapshot| snapshot.generation)
+    }
+
+    /// A user and the title of the best-known movie, for examples; `None` when the store is empty.
+    pub fn examples(&self) -> Option<(UserId, String)> {
+        let base = &self.shared.cell.load()?.base;
+        let user = base.ratings.users().ids().first().copied().unwrap_or(UserId(1));
+        let votes = |movie: &&crate::domain::Movie| {
+            base.catalogue.item_idx(movie.id).map(|item| base.catalogue.popularity(item).vote_count)
+        };
+        let movie = base.catalogue.movies().iter().max_by_key(votes)?;
+        Some((user, movie.title.clone()))
+    }
+
+    /// Movies for a user.
+    pub async fn recommend(
+        &self,
+        user: UserId,
+        rank_by: RankBy,
+        top_k: usize,
+    ) -> Result<Answer<Recommendations>, EngineError> {
+        self.answer(move |snapshot| answers::recommend(snapshot, user, rank_by, top_k)).await
+    }
+
+    /// Movies like the one a text names, or movies that fit the text.
+    pub async fn title_or_prompt(&self, question: TextQuestion) -> Result<Answer<Found>, EngineError> {
+        self.answer(move |snapshot| answers::title_or_prompt(snapshot, &question)).await
+    }
+
+    /// Titles that begin as typed.
+    pub async fn suggest(&self, typed: String, n: usize) -> Result<Answer<Vec<SuggestedTitle>>, EngineError> {
+        self.answer(move |snapshot| Ok(answers::suggest(snapshot, &typed, n))).await
+    }
+
+    async fn answer<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Snapshot) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<Answer<T>, EngineError> {
+        let asked = Instant::now();
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| EngineError::Overloaded)?;
+        let snapshot = self.shared.cell.load().ok_or(EngineError::NotReady("the catalogue"))?;
+        let generation = snapshot.generation;
+        let working = tokio::task::spawn_blocking(move || {
+            let started = Instant::now();
+            let content = work(&snapshot);
+            // The permit goes back only when the work is really over, even if the asker left.
+            drop(permit);
+            (content, started)
+        });
+        let (content, started) = working.await.map_err(|_| {
+            // The message may quote the query; the panic hook has logged the place.
+            EngineError::Internal("a request panicked".to_owned())
+        })?;
+        Ok(Answer { content: content?, generation, queued: started - asked, worked: started.elapsed() })
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // It holds the lanes too, so it has to end first.
+        if let Some(base_loader) = self.base_loader.take() {
+            let _ = base_loader.join();
+        }
+    }
+}

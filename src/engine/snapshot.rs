@@ -1,0 +1,70 @@
+//! One immutable generation of everything an answer needs.
+
+use std::sync::Arc;
+
+use crate::artifact::ArtifactId;
+use crate::domain::{Catalogue, RatingMatrix};
+use crate::recommend::{
+    Bm25, ItemKnn, NeuralCf, PairScorer, PopularityBaseline, ProfileKnn, PromptSearch, RatingBaseline, Semantic, TfIdf,
+};
+use crate::understand::{PromptReader, TitleResolver, TitleSuggester};
+
+/// What is made from the store alone.
+#[derive(Debug)]
+pub(super) struct Base {
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) ratings: Arc<RatingMatrix>,
+    pub(super) titles: TitleResolver,
+    pub(super) suggester: TitleSuggester,
+    pub(super) popularity: PopularityBaseline,
+    pub(super) item_knn: ItemKnn,
+    pub(super) profile_knn: ProfileKnn,
+    pub(super) baseline: RatingBaseline,
+    pub(super) tfidf: TfIdf,
+    pub(super) bm25: Arc<Bm25>,
+    pub(super) prompts: PromptReader,
+    /// Prompt search without an encoder.
+    pub(super) prompt_search: PromptSearch,
+}
+
+/// A text encoder together with the index of its own embeddings.
+pub(super) struct SemanticSearch {
+    pub(super) id: ArtifactId,
+    pub(super) scorer: Semantic,
+    pub(super) prompt_search: PromptSearch,
+}
+
+/// A rating network prepared for the catalogue.
+pub(super) struct Network {
+    pub(super) id: ArtifactId,
+    pub(super) predictions: Arc<dyn PairScorer>,
+    /// The same as a ranking of the whole catalogue.
+    pub(super) ranking: NeuralCf,
+}
+
+/// One generation. Parts are shared with the generations before and after, as far as they did not change.
+#[derive(Clone)]
+pub(super) struct Snapshot {
+    pub(super) generation: u64,
+    pub(super) base: Arc<Base>,
+    pub(super) semantic: Option<Arc<SemanticSearch>>,
+    pub(super) network: Option<Arc<Network>>,
+}
+
+impl Snapshot {
+    /// The first generation: no models yet.
+    pub(super) fn first(base: Arc<Base>) -> Self {
+        Self { generation: 1, base, semantic: None, network: None }
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("generation", &self.generation)
+            .field("n_movies", &self.base.catalogue.len())
+            .field("semantic", &self.semantic.as_ref().map(|semantic| &semantic.id))
+            .field("network", &self.network.as_ref().map(|network| &network.id))
+            .finish_non_exhaustive()
+    }
+}
