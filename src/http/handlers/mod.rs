@@ -1,0 +1,5 @@
+//! Handlers, by subject.
+
+pub(super) mod recommend;
+pub(super) mod search;
+pub(super) mod status;

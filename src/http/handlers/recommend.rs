@@ -1,0 +1,35 @@
+//! Recommendations for a user.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+
+use crate::domain::UserId;
+use crate::engine::RankBy;
+use crate::http::error::HttpError;
+use crate::http::params::{Params, whole_number};
+use crate::http::respond::{Reply, json_reply};
+use crate::http::server::Door;
+use crate::http::wire::{UserRecommendations, set_answer_headers};
+
+const DEFAULT_TOP_K: usize = 10;
+
+pub(in crate::http) async fn user_recommend(
+    door: &Arc<Door>,
+    user_id: &str,
+    params: &Params,
+) -> Result<Reply, HttpError> {
+    let user = whole_number(user_id)
+        .map(UserId)
+        .ok_or_else(|| HttpError::bad_request("A user id is a whole number between 0 and 4294967295."))?;
+    let top_k = params.top_k(DEFAULT_TOP_K, door.config.max_top_k)?;
+    let rank_by = match params.text("rank_by") {
+        None | Some("score") => RankBy::Score,
+        Some("predicted_rating") => RankBy::PredictedRating,
+        Some(_) => return Err(HttpError::bad_request("The parameter rank_by must be score or predicted_rating.")),
+    };
+    let answer = door.engine.recommend(user, rank_by, top_k).await?;
+    let mut reply = json_reply(StatusCode::OK, &UserRecommendations::new(user, &answer.content))?;
+    set_answer_headers(&mut reply, &answer);
+    Ok(reply)
+}

@@ -1,0 +1,19 @@
+//! The front door: HTTP/1.1 in, JSON out. The only room that knows hyper.
+//!
+//! A handler reads parameters into domain values, calls the engine, and writes the answer; nothing else. What the
+//! routes take and give is contracted in `schema/openapi.json`.
+
+mod error;
+mod handlers;
+mod hosts;
+mod params;
+mod respond;
+mod route;
+mod server;
+mod stream;
+mod wire;
+
+pub use server::{Drain, MetricsPage, Server};
+
+#[cfg(test)]
+mod contract;

@@ -1,0 +1,271 @@
+//! The server: accept under a limit, read heads under a deadline, answer under a deadline, drain when told to stop.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HOST, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Version};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::error::{ErrorCode, HttpError};
+use super::hosts::Hosts;
+use super::respond::{Reply, problem_reply, set_header};
+use super::route::{Routes, dispatch};
+use super::stream::{Activity, PatientStream};
+use crate::config::HttpConfig;
+use crate::engine::Engine;
+
+/// When told to stop, what has been sent already gets so long to be seen: a connection may have been accepted, and a
+/// request may be on an open one, without anybody having read it yet.
+const REQUEST_GRACE: Duration = Duration::from_millis(100);
+/// When told to stop, a request head that has begun gets so long to become whole.
+const HEAD_GRACE: Duration = Duration::from_secs(1);
+
+/// Renders the metrics page.
+pub type MetricsPage = Box<dyn Fn() -> String + Send + Sync>;
+
+/// What handlers work with.
+pub(super) struct Door {
+    pub(super) engine: Arc<Engine>,
+    pub(super) config: HttpConfig,
+    pub(super) metrics_page: MetricsPage,
+    hosts: Hosts,
+    routes: Routes,
+    request_ids: RequestIds,
+}
+
+/// A bound listener that is ready to serve.
+pub struct Server {
+    listener: TcpListener,
+    door: Arc<Door>,
+}
+
+/// How the server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drain {
+    /// Every connection finished by itself.
+    Complete,
+    /// Some connections were cut when the time was over.
+    TimedOut,
+}
+
+impl Server {
+    /// A server on a bound listener.
+    pub fn new(listener: TcpListener, engine: Arc<Engine>, config: HttpConfig, metrics_page: MetricsPage) -> Self {
+        let hosts = Hosts::new(&config);
+        let (routes, request_ids) = (Routes::new(), RequestIds::default());
+        let door = Door { engine, config, metrics_page, hosts, routes, request_ids };
+        Self { listener, door: Arc::new(door) }
+    }
+
+    /// Serves until `stop` becomes true, then lets requests in flight finish within the configured time. When this
+    /// returns, no connection is open and nothing of the engine is held any more.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) -> Drain {
+        let Self { listener, door } = self;
+        let slots = Arc::new(Semaphore::new(door.config.max_connections));
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = until(&mut stop) => break,
+                // Connections that ended are let go; one that panicked has been reported where it did.
+                Some(_) = connections.join_next() => {}
+                accepted = accept(&listener, &slots) => match accepted {
+                    Ok((stream, slot)) => {
+                        connections.spawn(serve_connection(Arc::clone(&door), stream, slot, stop.clone()));
+                    }
+                    Err(error) => {
+                        // Usually "too many open files": give connections time to end.
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                },
+            }
+        }
+        let draining = async {
+            let serve = |stream, slot| {
+                connections.spawn(serve_connection(Arc::clone(&door), stream, slot, stop.clone()));
+            };
+            if let Err(error) = take_queued(listener, &slots, serve).await {
+                tracing::warn!(%error, "connections that wait in the system's queue are refused");
+            }
+            while connections.join_next().await.is_some() {}
+        };
+        let drained = tokio::time::timeout(door.config.drain_timeout, draining).await;
+        // What is left is cut off; waits until it has let go of the engine.
+        connections.shutdown().await;
+        drained.map_or(Drain::TimedOut, |()| Drain::Complete)
+    }
+}
+
+/// Waits until it is time to stop; a sender that is gone means the same.
+async fn until(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Waits for a free slot first, so that at the limit connections wait in the system's queue.
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    // Small answers should not wait for more data.
+    stream.set_nodelay(true)?;
+    Ok((stream, slot))
+}
+
+/// Accepts what waits in the system's queue when the listener closes: those clients may have asked already. At the
+/// limit of connections, they get the slots that become free within the grace.
+async fn take_queued(
+    listener: TcpListener,
+    slots: &Arc<Semaphore>,
+    mut serve: impl FnMut(TcpStream, OwnedSemaphorePermit),
+) -> io::Result<()> {
+    // tokio's accept knows what its reactor has noticed; the system knows the queue.
+    let listener = listener.into_std()?;
+    let end = tokio::time::Instant::now() + REQUEST_GRACE;
+    while let Ok(slot) = tokio::time::timeout_at(end, Arc::clone(slots).acquire_owned()).await {
+        let slot = slot.map_err(io::Error::other)?;
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(true)?;
+                stream.set_nodelay(true)?;
+                serve(TcpStream::from_std(stream)?, slot);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            // A client that broke off before it was accepted.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn serve_connection(door: Arc<Door>, stream: TcpStream, slot: OwnedSemaphorePermit, stop: watch::Receiver<bool>) {
+    let activity = Arc::new(Activity::default());
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(door.config.head_timeout)
+        .max_buf_size(door.config.max_head_bytes);
+    let answering = service_fn(|request| {
+        let (door, stop, activity) = (Arc::clone(&door), stop.clone(), Arc::clone(&activity));
+        async move {
+            activity.set_working(true);
+            let mut response = answer(&door, &request).await;
+            if *stop.borrow() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            activity.set_working(false);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let stream = PatientStream::new(stream, door.config.write_timeout, Arc::clone(&activity));
+    let connection = builder.serve_connection(TokioIo::new(stream), answering);
+    tokio::pin!(connection);
+    let mut stopping = stop.clone();
+    tokio::select! {
+        // In this order: a request that has arrived comes before the news that it is time to stop.
+        biased;
+        // Clients that break off, send nonsense or idle too long are everyday life, not news.
+        _ = connection.as_mut() => {}
+        () = until(&mut stopping) => {
+            // What is on its way in is answered, and told that the connection closes.
+            if tokio::time::timeout(REQUEST_GRACE, connection.as_mut()).await.is_err() {
+                connection.as_mut().graceful_shutdown();
+                // Now it ends with the answer in work; a head that stays half-sent is not waited for.
+                while tokio::time::timeout(HEAD_GRACE, connection.as_mut()).await.is_err() && activity.is_answering() {}
+            }
+        }
+    }
+    drop(slot);
+}
+
+/// One request: id, deadline, answer or problem, one log line.
+async fn answer(door: &Arc<Door>, request: &Request<Incoming>) -> Reply {
+    let started = Instant::now();
+    let request_id = door.request_ids.next();
+    let found = door.routes.find(request.uri().path());
+    let template = found.map_or("unknown", |(route, _)| route.template());
+    let work = async {
+        check_host(request, &door.hosts)?;
+        let (route, parameter) = found.ok_or_else(|| {
+            HttpError::new(ErrorCode::NotFound, "GET /openapi.json lists every address of this daemon.")
+        })?;
+        dispatch(door, route, parameter, request).await
+    };
+    let outcome = tokio::time::timeout(door.config.request_timeout, work).await.unwrap_or_else(|_| {
+        Err(HttpError::new(ErrorCode::Timeout, "The request was given up; try again when the daemon is less busy."))
+    });
+    let mut response = outcome.unwrap_or_else(|error| {
+        log(&error, template, &request_id);
+        problem_reply(&error, &request_id)
+    });
+    set_header(&mut response, "x-request-id", &request_id);
+    if request.method() == Method::HEAD {
+        *response.body_mut() = http_body_util::Full::default();
+    }
+    report(template, &response, started.elapsed(), &request_id);
+    response
+}
+
+/// One line for what an operator should know of. Being busy is not: under overload the log would be one more load, and
+/// the counter has it.
+fn log(error: &HttpError, route: &'static str, request_id: &str) {
+    let (code, cause) = (error.code.name(), error.cause.as_deref());
+    match error.code {
+        ErrorCode::Internal => tracing::error!(request_id, route, code, cause, "request failed"),
+        ErrorCode::Timeout => tracing::warn!(request_id, route, code, cause, "request failed"),
+        ErrorCode::Overloaded | ErrorCode::NotReady => {
+            tracing::debug!(request_id, route, code, cause, "request refused");
+        }
+        ErrorCode::BadRequest | ErrorCode::NotFound | ErrorCode::MethodNotAllowed => {}
+    }
+}
+
+/// The path, the query and who asked are personal: the log gets the route's template.
+fn report(route: &'static str, response: &Reply, elapsed: Duration, request_id: &str) {
+    let status = response.status().as_u16();
+    metrics::counter!("marquee_http_requests_total", "route" => route, "status" => status.to_string()).increment(1);
+    metrics::histogram!("marquee_http_request_seconds", "route" => route).record(elapsed.as_secs_f64());
+    let ms = elapsed.as_secs_f64() * 1e3;
+    tracing::debug!(route, status, ms, request_id, "request");
+}
+
+/// HTTP/1.1 asks for exactly one Host header; hyper leaves that to us.
+fn check_host(request: &Request<Incoming>, hosts: &Hosts) -> Result<(), HttpError> {
+    let mut given = request.headers().get_all(HOST).iter();
+    match (given.next(), given.next()) {
+        (Some(host), None) if hosts.accept(host.as_bytes()) => Ok(()),
+        (Some(_), None) => Err(HttpError::bad_request(
+            "The Host of a request must be an address, localhost, or a name listed in the setting http.hosts.",
+        )),
+        (None, _) if request.version() < Version::HTTP_11 => Ok(()),
+        _ => Err(HttpError::bad_request("A request must have exactly one Host header.")),
+    }
+}
+
+/// Identifiers that are unique across restarts: the start time in microseconds, then a count.
+struct RequestIds {
+    start: u64,
+    count: AtomicU64,
+}
+
+impl Default for RequestIds {
+    fn default() -> Self {
+        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Self { start: since_1970.as_micros() as u64, count: AtomicU64::new(0) }
+    }
+}
+
+impl RequestIds {
+    fn next(&self) -> String {
+        format!("{:x}-{:x}", self.start, self.count.fetch_add(1, Ordering::Relaxed))
+    }
+}

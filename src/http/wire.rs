@@ -1,0 +1,236 @@
+//! JSON shapes, and how engine answers become them. The two original routes keep the names they always had; what is
+//! unknown is `null`.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::respond::{Reply, set_header};
+use crate::domain::UserId;
+use crate::engine::{Answer, ModelReport, Part, PartState, Recommendations, RecommendedMovie, SuggestedTitle};
+use crate::understand::Understood;
+
+/// `/user_recommend/{user_id}`.
+#[derive(Serialize)]
+pub(super) struct UserRecommendations<'a> {
+    user_id: u32,
+    /// Whether nothing is known of the user, so that the answer is what most people like.
+    cold_start: bool,
+    recommendations: Vec<UserRecommendation<'a>>,
+}
+
+#[derive(Serialize)]
+struct UserRecommendation<'a> {
+    movie_id: u32,
+    title: &'a str,
+    year: Option<u16>,
+    genres: &'a [String],
+    predicted_rating: Option<f32>,
+    /// What predicted the rating.
+    predicted_by: Option<&'static str>,
+    score: f32,
+    /// The method that proposed the film.
+    method: &'static str,
+    vote_average: Option<f32>,
+    vote_count: u32,
+    popularity: f32,
+    overview: Option<&'a str>,
+    poster_path: Option<&'a str>,
+}
+
+impl<'a> UserRecommendations<'a> {
+    pub(super) fn new(user: UserId, answer: &'a Recommendations) -> Self {
+        let recommendations = answer.movies.iter().map(UserRecommendation::from).collect();
+        Self { user_id: user.0, cold_start: answer.cold_start, recommendations }
+    }
+}
+
+impl<'a> From<&'a RecommendedMovie> for UserRecommendation<'a> {
+    fn from(found: &'a RecommendedMovie) -> Self {
+        let (movie, figures) = (found.movie(), found.popularity());
+        Self {
+            movie_id: movie.id.0,
+            title: &movie.title,
+            year: movie.year,
+            genres: &movie.genres,
+            predicted_rating: found.predicted_rating.map(|(rating, _)| rating),
+            predicted_by: found.predicted_rating.map(|(_, by)| by),
+            score: found.score,
+            method: found.method,
+            vote_average: figures.vote_average,
+            vote_count: figures.vote_count,
+            popularity: figures.popularity,
+            overview: movie.overview.as_deref(),
+            poster_path: movie.poster_path.as_deref(),
+        }
+    }
+}
+
+/// An element of `/title-or-prompt`'s array.
+#[derive(Serialize)]
+#[expect(clippy::option_option, reason = "left out and unknown are different in JSON too")]
+pub(super) struct SimilarMovie<'a> {
+    movie_id: u32,
+    title: &'a str,
+    year: Option<u16>,
+    genres: &'a [String],
+    similarity: f32,
+    method: &'static str,
+    vote_count: u32,
+    vote_average: Option<f32>,
+    poster_path: Option<&'a str>,
+    /// Answers to a prompt say what the film is about; `null` where nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overview: Option<Option<&'a str>>,
+}
+
+impl<'a> SimilarMovie<'a> {
+    pub(super) fn new(found: &'a RecommendedMovie, with_overview: bool) -> Self {
+        let (movie, figures) = (found.movie(), found.popularity());
+        Self {
+            movie_id: movie.id.0,
+            title: &movie.title,
+            year: movie.year,
+            genres: &movie.genres,
+            similarity: found.score,
+            method: found.method,
+            vote_count: figures.vote_count,
+            vote_average: figures.vote_average,
+            poster_path: movie.poster_path.as_deref(),
+            overview: with_overview.then_some(movie.overview.as_deref()),
+        }
+    }
+}
+
+/// An element of `/v1/titles`.
+#[derive(Serialize)]
+pub(super) struct TitleJson<'a> {
+    movie_id: u32,
+    title: &'a str,
+    year: Option<u16>,
+    match_kind: &'static str,
+}
+
+impl<'a> From<&'a SuggestedTitle> for TitleJson<'a> {
+    fn from(suggested: &'a SuggestedTitle) -> Self {
+        let movie = suggested.movie();
+        Self { movie_id: movie.id.0, title: &movie.title, year: movie.year, match_kind: suggested.kind }
+    }
+}
+
+/// What was understood of a prompt; members without content are left out.
+#[derive(Serialize)]
+pub(super) struct UnderstoodJson<'a> {
+    text: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    genres: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    without_genres: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    without: &'a [String],
+    /// First and last year; `null` where it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    years: Option<[Option<u16>; 2]>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    languages: &'a [String],
+    /// Shortest and longest; `null` where it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime_minutes: Option<[Option<u16>; 2]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    like: Vec<u32>,
+}
+
+impl<'a> From<&'a Understood> for UnderstoodJson<'a> {
+    fn from(understood: &'a Understood) -> Self {
+        let range = |(from, to): (u16, u16)| [(from > 0).then_some(from), (to < u16::MAX).then_some(to)];
+        Self {
+            text: &understood.text,
+            genres: &understood.genres,
+            without_genres: &understood.without_genres,
+            without: &understood.without,
+            years: understood.years.map(range),
+            languages: &understood.languages,
+            runtime_minutes: understood.runtime_minutes.map(range),
+            like: understood.anchors.iter().map(|movie| movie.0).collect(),
+        }
+    }
+}
+
+impl UnderstoodJson<'_> {
+    /// JSON that a header can carry: whatever is not ASCII is escaped.
+    pub(super) fn as_ascii(&self) -> String {
+        let json = serde_json::to_string(self).unwrap_or_default();
+        let mut ascii = String::with_capacity(json.len());
+        let mut units = [0; 2];
+        for character in json.chars() {
+            if character.is_ascii() && !character.is_ascii_control() {
+                ascii.push(character);
+            } else {
+                for unit in character.encode_utf16(&mut units) {
+                    // Writing to a string does not fail.
+                    let _ = write!(ascii, "\\u{unit:04x}");
+                }
+            }
+        }
+        ascii
+    }
+}
+
+/// A part of `/readyz`.
+#[derive(Serialize)]
+pub(super) struct PartJson<'a> {
+    part: &'static str,
+    state: &'static str,
+    why: Option<&'a str>,
+    done: Option<usize>,
+    total: Option<usize>,
+}
+
+impl<'a> PartJson<'a> {
+    pub(super) fn new(part: Part, state: &'a PartState) -> Self {
+        let progress = state.progress();
+        Self {
+            part: part.name(),
+            state: state.name(),
+            why: state.why(),
+            done: progress.map(|(done, _)| done),
+            total: progress.map(|(_, total)| total),
+        }
+    }
+}
+
+/// A model of `/v1/models`.
+#[derive(Serialize)]
+pub(super) struct ModelJson<'a> {
+    id: Option<&'a str>,
+    kind: Option<&'a str>,
+    folder: &'a str,
+    created: Option<&'a str>,
+    state: &'static str,
+    reason: Option<&'a str>,
+    done: Option<usize>,
+    total: Option<usize>,
+}
+
+impl<'a> From<&'a ModelReport> for ModelJson<'a> {
+    fn from(model: &'a ModelReport) -> Self {
+        Self {
+            id: model.id.as_deref(),
+            kind: model.kind.as_deref(),
+            folder: &model.folder,
+            created: model.created.as_deref(),
+            state: model.state.name(),
+            reason: model.state.reason(),
+            done: model.state.progress().map(|(done, _)| done),
+            total: model.state.progress().map(|(_, total)| total),
+        }
+    }
+}
+
+/// Which generation answered, and how long the stages took (W3C Server-Timing, milliseconds).
+pub(super) fn set_answer_headers<T>(reply: &mut Reply, answer: &Answer<T>) {
+    set_header(reply, "x-marquee-generation", &answer.generation.to_string());
+    let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
+    let timing = format!("queue;dur={:.3}, answer;dur={:.3}", ms(answer.queued), ms(answer.worked));
+    set_header(reply, "server-timing", &timing);
+}
