@@ -1,0 +1,96 @@
+//! The command line. One file per command; `--help` is its documentation.
+
+mod check_config;
+mod export;
+mod import;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Overrides};
+use crate::store::{Store, StoreError, StoreOptions};
+use crate::telemetry::{self, Terminal};
+
+/// Movie recommendations from one daemon on one host.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    /// Configuration file; config.toml of the project lists every setting.
+    #[arg(long, global = true, value_name = "FILE", env = "MARQUEE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Folder of everything the daemon keeps [default: data].
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon until SIGTERM or Ctrl-C.
+    Serve {
+        /// Address and port to answer on [default: 127.0.0.1:8000].
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<SocketAddr>,
+    },
+    /// Read a folder of movies and ratings into the store.
+    Import(import::Arguments),
+    /// Write the store as CSV files, which is what the training tools read.
+    Export {
+        /// Folder to write ratings.csv and movies.csv to; made if missing.
+        dir: PathBuf,
+    },
+    /// Read and check the configuration, print what it comes to, and do nothing.
+    CheckConfig,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            // The one place that speaks on standard error directly: logging may not be there yet.
+            let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("marquee: {error:#}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let listen = if let Command::Serve { listen } = cli.command { listen } else { None };
+    let overrides = Overrides { data_dir: cli.data_dir, listen };
+    let config = Config::load(cli.config.as_deref(), &overrides)?;
+    let terminal = Terminal::default();
+    telemetry::start_logging(config.log_format, &config.log_filter, &terminal)
+        .with_context(|| format!("the configuration is wrong: log.filter is {:?}", config.log_filter))?;
+    match cli.command {
+        Command::Serve { .. } => serve::run(&config, &terminal),
+        Command::Import(arguments) => import::run(&config, &terminal, &arguments),
+        Command::Export { dir } => export::run(&config, &dir),
+        Command::CheckConfig => check_config::run(&config),
+    }
+}
+
+/// Opens the store of the data folder.
+fn open_store(config: &Config) -> Result<Store, StoreError> {
+    Store::open(&config.store_path(), store_options(config))
+}
+
+fn store_options(config: &Config) -> StoreOptions {
+    StoreOptions { cache_bytes: config.store_cache_bytes, check_on_open: config.store_check_on_open }
+}
+
+/// Prints a result on standard output. A reader that has seen enough (`marquee import … | head -1`) is no failure.
+fn print(text: impl std::fmt::Display) -> std::io::Result<()> {
+    use std::io::Write as _;
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

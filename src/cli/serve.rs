@@ -1,0 +1,14 @@
+//! `marquee serve`.
+
+use std::process::ExitCode;
+
+use super::open_store;
+use crate::config::Config;
+use crate::daemon;
+use crate::telemetry::Terminal;
+
+pub(super) fn run(config: &Config, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let store = open_store(config)?;
+    daemon::run(config, terminal, store)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,61 @@
+//! Marquee: movie recommendations from one daemon on one host.
+//!
+//! # The idea
+//!
+//! The program answers a question ("what should this person watch?") from an immutable snapshot. What is slow, fallible
+//! or foreign happens while a snapshot is being *built*; answering *reads* one. The exceptions, encoding a query text and
+//! scoring with the rating network, go over a bounded queue to a thread that owns the model.
+//!
+//! # The floors
+//!
+//! | floor | rooms | may touch the outside world? |
+//! |---|---|---|
+//! | 4 entrance | [`cli`], [`daemon`] | wires everything |
+//! | 3 doors | [`http`], [`watch`], [`import`] | one protocol or file format each |
+//! | 2 hall | [`engine`] | through floor 1 only |
+//! | 1 cellars | [`store`], [`vector`], [`inference`], [`artifact`] | one foreign thing each: redb and bincode, usearch, ort and tokenizers, folders and hashes |
+//! | 0 study | [`math`], [`domain`], [`understand`], [`recommend`] | never |
+//!
+//! [`config`] and [`telemetry`] are fittings that the entrance creates and hands in.
+//!
+//! # The rules
+//!
+//! * Arrows point down. [`recommend`] says what it needs from floor 1 as traits
+//!   ([`TextEncoder`](recommend::TextEncoder), [`NearestNeighbors`](recommend::NearestNeighbors),
+//!   [`PairScorer`](recommend::PairScorer)); [`vector`] and [`inference`] fulfil them.
+//! * A foreign crate has one room, and its types stay out of that room's public signatures.
+//! * Domain types carry no serialisation: stored forms, JSON forms and manifest forms live in `store`, `http`, `artifact`.
+//! * Dense indexes ([`ItemIdx`](domain::ItemIdx)) mean something only within one snapshot; everything that leaves it says
+//!   [`MovieId`](domain::MovieId).
+//! * One process owns the store.
+//!
+//! `tests/architecture.rs` holds the code to this.
+//!
+//! # Where to read
+//!
+//! A request: [`http`] → [`engine`] (`answers`) → [`recommend`]. A dropped model: [`watch`] → [`engine`] (`lane`, then
+//! `network_lane` or `encoder_lane`) → [`artifact`] → [`inference`] → the swap in `engine/cell`. An import: [`cli`] →
+//! [`import`] → [`store`]. The contracts with the outside are in `schema/`.
+//!
+//! # Absent on purpose
+//!
+//! No authentication and no encryption: the daemon listens on loopback; put a proxy in front of it. No network access
+//! of its own: `tools/` fetches and trains, the daemon only reads folders. No global state but the metrics recorder, the
+//! log subscriber and the model runtime, of which a process has one each.
+
+pub mod artifact;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod domain;
+pub mod engine;
+pub mod http;
+pub mod import;
+pub mod inference;
+pub mod math;
+pub mod recommend;
+pub mod store;
+pub mod telemetry;
+pub mod understand;
+pub mod vector;
+pub mod watch;

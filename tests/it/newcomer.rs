@@ -1,0 +1,88 @@
+//! The newcomer's daemon: MovieLens 100K, the committed rating network, the real encoder. Embedding its overviews takes
+//! two minutes on two cores, so everything that needs them is asked of one daemon.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{Daemon, cached, copy_folder, encoded, fixture, marquee, repository};
+
+/// Numbers of the README are rounded, and machines differ in the last digits.
+const TOLERANCE: f64 = 0.01;
+
+/// Embedding the catalogue takes two minutes on two cores; a busy machine may need many more.
+const EMBEDDING_PATIENCE: Duration = Duration::from_mins(20);
+
+/// Share of judged prompts whose film must be among the first five.
+const LEAST_SUCCESS: f64 = 0.9;
+
+#[test]
+fn the_readme_tells_the_truth_and_judged_prompts_find_their_film() {
+    let store = tempfile::tempdir().unwrap();
+    let output = marquee(store.path()).arg("import").arg(cached("data/ml-100k")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let models = store.path().join("models");
+    copy_folder(&cached("artifacts/all-mpnet-base-v2"), &models.join("encoder"));
+    copy_folder(&repository("data/artifacts/rating-network-ml-100k"), &models.join("network"));
+    let daemon = Daemon::start(store.path());
+    daemon.wait_at_most(EMBEDDING_PATIENCE, "/readyz", |reply| reply.status == 200);
+
+    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    let examples = examples(&readme);
+    assert!(examples.len() >= 3, "the README shows three things to try");
+    for (path, shown) in &examples {
+        let answer = daemon.get(path).json();
+        assert!(agrees(shown, &answer), "README: {path}\nshown {shown:#}\ngot {answer:#}");
+    }
+    judge(&daemon);
+}
+
+/// Every `$ curl -s 'http://127.0.0.1:8000…'` that is followed by JSON, as path and JSON.
+fn examples(readme: &str) -> Vec<(String, Value)> {
+    let parts = readme.split("$ curl -s 'http://127.0.0.1:8000").skip(1);
+    parts
+        .filter_map(|part| {
+            let (path, rest) = part.split_once("'\n")?;
+            let shown = serde_json::from_str(rest.split("```").next()?).ok()?;
+            Some((path.to_owned(), shown))
+        })
+        .collect()
+}
+
+/// Whether everything shown is in the answer; the answer may have more members.
+fn agrees(shown: &Value, answer: &Value) -> bool {
+    match (shown, answer) {
+        (Value::Object(shown), Value::Object(answer)) => {
+            shown.iter().all(|(name, value)| answer.get(name).is_some_and(|found| agrees(value, found)))
+        }
+        (Value::Array(shown), Value::Array(answer)) => {
+            shown.len() == answer.len() && shown.iter().zip(answer).all(|(shown, answer)| agrees(shown, answer))
+        }
+        (Value::Number(shown), Value::Number(answer)) => {
+            (shown.as_f64().unwrap() - answer.as_f64().unwrap()).abs() <= TOLERANCE
+        }
+        _ => shown == answer,
+    }
+}
+
+/// Both ways of answering a prompt find the films of the judged prompts.
+fn judge(daemon: &Daemon) {
+    let prompts = std::fs::read_to_string(fixture("prompts/ml-100k.csv")).unwrap();
+    for method in ["semantic", "fused"] {
+        let mut rows = csv::Reader::from_reader(prompts.as_bytes());
+        let (mut n_found, mut n_asked) = (0, 0);
+        for row in rows.records() {
+            let row = row.unwrap();
+            let relevant: Vec<u64> = row[2].split('|').map(|movie| movie.parse().unwrap()).collect();
+            let prompt = encoded(&row[0]);
+            let path = format!("/title-or-prompt?mode=prompt&method={method}&top_k=5&input_text={prompt}");
+            let found = daemon.get(&path).json();
+            let ids = found.as_array().unwrap().iter().map(|movie| movie["movie_id"].as_u64().unwrap());
+            n_found += usize::from(ids.into_iter().any(|movie| relevant.contains(&movie)));
+            n_asked += 1;
+        }
+        assert!(n_asked >= 60);
+        let success = f64::from(u32::try_from(n_found).unwrap()) / f64::from(n_asked);
+        assert!(success >= LEAST_SUCCESS, "{method}: success@5 is {success:.3} on {n_asked} prompts");
+    }
+}

@@ -1,0 +1,47 @@
+//! The daemon as a systemd service.
+
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::{Daemon, repository, sample_store};
+
+#[test]
+fn the_unit_is_valid() {
+    let unit = std::fs::read_to_string(repository("tools/systemd/marquee.service")).unwrap();
+    for line in ["Type=notify", "StateDirectory=marquee", "Restart=on-failure", "ProtectSystem=strict"] {
+        assert!(unit.lines().any(|found| found == line), "the unit lacks {line}");
+    }
+    assert!(!unit.lines().any(|line| line.starts_with("ProcSubset=")), "ONNX Runtime reads /proc/cpuinfo");
+    let Ok(version) = Command::new("systemd-analyze").arg("--version").output() else {
+        // tools/test says in its summary that this was skipped.
+        eprintln!("systemd-analyze is not installed: the unit's syntax was not verified");
+        return;
+    };
+    assert!(version.status.success());
+    // The verifier wants the program to exist where the unit says.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("marquee.service");
+    std::fs::write(&path, unit.replace("/usr/local/bin/marquee", env!("CARGO_BIN_EXE_marquee"))).unwrap();
+    let output = Command::new("systemd-analyze").args(["--man=no", "verify"]).arg(&path).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !said.contains("marquee.service"), "{said}");
+}
+
+#[test]
+fn the_service_manager_is_told_ready_status_and_stopping() {
+    let store = sample_store();
+    let socket_path = store.path().join("notify.sock");
+    let socket = UnixDatagram::bind(&socket_path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    let daemon = Daemon::start_with(store.path(), &[("NOTIFY_SOCKET", socket_path.to_str().unwrap())]);
+    let next = || {
+        let mut buffer = [0_u8; 4096];
+        let n_bytes = socket.recv(&mut buffer).expect("a message in time");
+        String::from_utf8_lossy(&buffer[..n_bytes]).into_owned()
+    };
+    assert!(next().contains("READY=1"));
+    assert!(next().contains("STATUS="));
+    daemon.signal("TERM");
+    while !next().contains("STOPPING=1") {}
+}
