@@ -1,0 +1,1 @@
+"""What the entry points of this folder do; standard library only."""

@@ -1,0 +1,48 @@
+"""The models folder of a data directory: what is there, and dropping an artifact into it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+MANIFEST_NAME = "manifest.json"
+
+
+def kinds_present(models: Path) -> set[str]:
+    """The kinds of the artifacts anywhere below the folder; unreadable manifests count for
+    nothing."""
+    kinds = set()
+    for path in models.rglob(MANIFEST_NAME):
+        try:
+            kinds.add(str(json.loads(path.read_text(encoding="utf-8"))["kind"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return kinds
+
+
+def place_artifact(source: Path, target: Path) -> None:
+    """Hard links where the disk allows, else copies. The manifest comes last and by rename: a
+    daemon that watches the folder never sees half an artifact."""
+    hidden = target.parent / f".tmp-{target.name}-{os.getpid()}"
+    shutil.rmtree(hidden, ignore_errors=True)
+    hidden.mkdir(parents=True)
+    try:
+        for path in sorted(source.iterdir()):
+            if path.name != MANIFEST_NAME:
+                link_or_copy(path, hidden / path.name)
+        manifest = target.parent / f".tmp-{target.name}-{os.getpid()}.json"
+        shutil.copyfile(source / MANIFEST_NAME, manifest)
+        shutil.rmtree(target, ignore_errors=True)
+        hidden.rename(target)
+        manifest.rename(target / MANIFEST_NAME)
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

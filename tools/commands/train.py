@@ -1,0 +1,65 @@
+"""tools/train KIND ARGUMENTS …
+
+Makes a model artifact; drop the folder it writes anywhere below the daemon's models folder.
+
+  tools/train rating-network --data EXPORT_DIR --out DIR
+      trains with PyTorch on what `marquee export` wrote
+  tools/train text-encoder --model-dir DIR --out DIR
+      exports an MPNet sentence encoder; needs no PyTorch
+
+`tools/train KIND --help` lists the options. The first training makes an environment with PyTorch in
+the cache (see tools/README.md for its size). MARQUEE_TRAINING_PYTHON=/path/to/python uses one of
+your own instead, with torch, numpy, onnx, tqdm and matplotlib.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from fetch.environments import (
+    TOOLS_ENVIRONMENT,
+    TRAINING_ENVIRONMENT,
+    Environment,
+    ensure_environment,
+)
+from fetch.places import TOOLS, Cache, cache_from, child_environment, locked
+from fetch.prerequisites import check_prerequisites
+from fetch.report import SetupError, say
+
+KINDS = {
+    "rating-network": ("marquee_models.train", TRAINING_ENVIRONMENT),
+    "text-encoder": ("marquee_models.encoder", TOOLS_ENVIRONMENT),
+}
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] not in KINDS:
+        print(__doc__)
+        return 0 if arguments in (["--help"], ["-h"]) else 2
+    module, environment = KINDS[arguments[0]]
+    cache = cache_from(os.environ)
+    try:
+        check_prerequisites(rust=False)
+        python = python_for(cache, environment)
+    except SetupError as error:
+        say(str(error))
+        return 1
+    environment_variables = {**child_environment(cache), "PYTHONPATH": str(TOOLS)}
+    return subprocess.run(
+        [python, "-m", module, *arguments[1:]], env=environment_variables, check=False
+    ).returncode
+
+
+def python_for(cache: Cache, environment: Environment) -> str:
+    own = os.environ.get("MARQUEE_TRAINING_PYTHON")
+    if own and environment is TRAINING_ENVIRONMENT:
+        return own
+    with locked(cache):
+        return str(ensure_environment(cache, environment))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,242 @@
+"""Miniature artifacts for tests: a few KB each, complete, the same bytes every time.
+
+    tools/golden/write miniatures
+
+tiny-encoder   8 dimensions, each a topic ("space", "love", …): the vector of a text is the mean
+               of its words' topics, so that tests can say what should be similar.
+tiny-network   random weights for movies 1 to 6 and users 1 to 3.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from tokenizers import Tokenizer
+
+from marquee_models.encoder_graph import pool
+from marquee_models.graph import GraphBuilder, save
+from marquee_models.manifest import PROBE_NAME, Description, publish
+from marquee_models.network import Scaling
+from marquee_models.network_artifact import Label, TrainedNetwork, publish_network, write_json
+from marquee_models.ratings import Movie, Ratings, build_catalogue
+
+CREATED = datetime(2026, 1, 1, tzinfo=timezone.utc)
+SEED = 7
+DIM = 8
+MAX_TOKENS = 16
+SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
+PAD_ID = 1
+TOPICS = (
+    ("space", "alien", "planet", "robot", "star", "ship", "astronaut", "galaxy"),
+    ("love", "wedding", "kiss", "romance", "heart", "letter", "bride", "couple"),
+    ("war", "soldier", "battle", "army", "general", "trench", "spy", "enemy"),
+    ("crime", "detective", "murder", "heist", "police", "thief", "gangster", "bank"),
+    ("ghost", "haunted", "vampire", "monster", "curse", "night", "fear", "blood"),
+    ("joke", "comedy", "funny", "clown", "party", "prank", "silly", "holiday"),
+    ("child", "school", "toy", "family", "dog", "magic", "king", "dragon"),
+    ("song", "music", "dance", "band", "singer", "stage", "piano", "concert"),
+)
+PROBE_TEXTS = (
+    "",
+    "space",
+    "café 東京 🎬",
+    "A detective hunts the murder gang.",
+    "robot love " * 20,
+)
+GENRES = ("Action", "Comedy", "Drama")
+NUMBERS = ("One", "Two", "Three", "Four", "Five", "Six")
+USERS = (1, 2, 3)
+
+
+def write_miniatures(folder: Path) -> list[Path]:
+    return [
+        write_tiny_encoder(folder / "tiny-encoder"),
+        write_tiny_network(folder / "tiny-network"),
+    ]
+
+
+def write_tiny_encoder(target: Path) -> Path:
+    table = topic_table()
+    tokenizer = tiny_tokenizer()
+    description = Description(
+        kind="text-encoder",
+        name="tiny-encoder",
+        version="1",
+        license="MIT",
+        section={
+            "graph": "encoder.onnx",
+            "tokenizer": "tokenizer.json",
+            "dim": DIM,
+            "max_tokens": MAX_TOKENS,
+            "pad_id": PAD_ID,
+            "pad_token": SPECIAL[PAD_ID],
+        },
+        created=CREATED,
+    )
+
+    def write_files(folder: Path) -> None:
+        save(tiny_encoder_graph(table), folder / "encoder.onnx")
+        write_json(folder / "tokenizer.json", tokenizer)
+        write_json(folder / PROBE_NAME, tiny_encoder_probe(table, tokenizer))
+
+    return publish(target, description, write_files)
+
+
+def words() -> list[str]:
+    return [*SPECIAL, *(word for topic in TOPICS for word in topic)]
+
+
+def topic_table() -> npt.NDArray[np.float32]:
+    """A word points along its topic, with a little noise so that no two words are the same."""
+    table = np.random.default_rng(SEED).normal(scale=0.05, size=(len(words()), DIM))
+    first = len(SPECIAL)
+    for topic, members in enumerate(TOPICS):
+        table[first : first + len(members), topic] += 1.0
+        first += len(members)
+    return table.astype(np.float32)
+
+
+def tiny_encoder_graph(table: npt.NDArray[np.float32]) -> onnx.ModelProto:
+    g = GraphBuilder("tiny_sentence_encoder")
+    ids = g.input("input_ids", "int64", ["batch", "sequence"])
+    mask = g.input("attention_mask", "int64", ["batch", "sequence"])
+    kept = g.op("Cast", mask, to=onnx.TensorProto.FLOAT)
+    hidden = g.op("Gather", g.constant(table), ids)
+    g.output("sentence_embedding", pool(g, hidden, kept), ["batch", DIM])
+    return g.build()
+
+
+def tiny_tokenizer() -> dict[str, Any]:
+    special = [
+        {
+            "id": id,
+            "content": content,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
+        }
+        for id, content in enumerate(SPECIAL)
+    ]
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": special,
+        "normalizer": {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": True,
+            "strip_accents": None,
+            "lowercase": True,
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {
+            "type": "RobertaProcessing",
+            "sep": ["</s>", 2],
+            "cls": ["<s>", 0],
+            "trim_offsets": True,
+            "add_prefix_space": False,
+        },
+        "decoder": None,
+        "model": {
+            "type": "WordLevel",
+            "vocab": {word: id for id, word in enumerate(words())},
+            "unk_token": "<unk>",
+        },
+    }
+
+
+def tiny_encoder_probe(
+    table: npt.NDArray[np.float32], tokenizer_json: dict[str, Any]
+) -> dict[str, Any]:
+    tokenizer = Tokenizer.from_str(json.dumps(tokenizer_json))
+    tokenizer.enable_truncation(MAX_TOKENS)
+    embeddings = []
+    for text in PROBE_TEXTS:
+        mean = table[tokenizer.encode(text).ids].astype(np.float64).mean(axis=0)
+        embeddings.append([float(f"{v:.9g}") for v in mean / np.linalg.norm(mean)])
+    return {"texts": list(PROBE_TEXTS), "embeddings": embeddings}
+
+
+def write_tiny_network(target: Path) -> Path:
+    movies = {
+        id: Movie(
+            id=id,
+            title=f"Film {word}",
+            year=2000 + id,
+            genres=(GENRES[id % 3], GENRES[(id + id // 3) % 3]),
+            numeric=(4.0 + 0.8 * id, 10.0 * id * id, 1.5 * id),
+        )
+        for id, word in enumerate(NUMBERS, start=1)
+    }
+    pairs = [(user, movie) for user in USERS for movie in movies]
+    ratings = Ratings(
+        np.array([user for user, _ in pairs]),
+        np.array([movie for _, movie in pairs]),
+        np.array([1.0 + (user * movie) % 5 for user, movie in pairs], dtype=np.float32),
+    )
+    catalogue = build_catalogue(movies, ratings)
+    sizes = NetworkSizes(users=len(USERS), movies=len(movies), genres=len(catalogue.genres))
+    network = TrainedNetwork(
+        weights=random_weights(sizes, SEED),
+        scaling=Scaling.fit(catalogue.numeric[1:]),
+        catalogue=catalogue,
+        rating_scale=(1.0, 5.0),
+    )
+    return publish_network(target, network, Label("tiny-network", "1", "MIT", None, CREATED))
+
+
+@dataclass(frozen=True)
+class NetworkSizes:
+    """Known users and movies, genres, and the widths of a network with random weights."""
+
+    users: int
+    movies: int
+    genres: int
+    embedding: int = 4
+    hidden: int = 8
+    second: int = 6
+
+
+def random_weights(sizes: NetworkSizes, seed: int) -> dict[str, npt.NDArray[np.float32]]:
+    """Everything non-trivial, also the statistics of BatchNorm; ratings come out around 3."""
+    random = np.random.default_rng(seed)
+    weights: dict[str, npt.NDArray[np.float32]] = {}
+
+    def add(name: str, *shape: int, scale: float = 0.5) -> None:
+        weights[name] = random.normal(scale=scale, size=shape).astype(np.float32)
+
+    def linear(name: str, n_in: int, n_out: int) -> None:
+        add(f"{name}.weight", n_out, n_in)
+        add(f"{name}.bias", n_out, scale=0.2)
+
+    def norm(name: str, width: int) -> None:
+        for part in ("weight", "running_var"):
+            values = random.uniform(0.5, 1.5, size=width)
+            weights[f"{name}.{part}"] = values.astype(np.float32)
+        add(f"{name}.bias", width, scale=0.2)
+        add(f"{name}.running_mean", width, scale=0.2)
+
+    add("user_embed.weight", sizes.users + 1, sizes.embedding, scale=1.0)
+    add("item_embed.weight", sizes.movies + 1, sizes.embedding, scale=1.0)
+    layers = (
+        ("extra_features.0", "extra_features.1", 3, sizes.embedding),
+        ("genre_features.0", "genre_features.1", sizes.genres, sizes.embedding),
+        ("mlp.0", "mlp.1", 4 * sizes.embedding, sizes.hidden),
+        ("mlp.4", "mlp.5", sizes.hidden, sizes.second),
+    )
+    for name, norm_name, n_in, n_out in layers:
+        linear(name, n_in, n_out)
+        norm(norm_name, n_out)
+    linear("mlp.8", sizes.second, 1)
+    weights["mlp.8.bias"] += np.float32(3.0)
+    return weights

@@ -1,0 +1,190 @@
+"""The entry points: how arguments are understood, and a whole run with a fake cargo and marquee."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from commands.models import kinds_present, place_artifact
+from commands.run import understand
+from commands.test import Outcome, Step, skipped_checks, summarise
+from fetch.assets import encoder_release, movielens, runtime
+from fetch.place import STAMP, stamp_text
+from fetch.places import CHECKOUT, TOOLS, Cache
+from fetch.prepare import encoder_stamp, exporter_fingerprint
+from fetch.report import SetupError
+from golden.miniatures import write_miniatures
+
+DATA = str(CHECKOUT / "data")
+
+FAKE_CARGO = """#!/usr/bin/env bash
+if [ "$1" = --version ]; then echo "cargo 1.99.0 (fake)"; exit 0; fi
+mkdir -p "$CARGO_TARGET_DIR/release"
+cp "$(dirname "$0")/fake-marquee" "$CARGO_TARGET_DIR/release/marquee"
+"""
+FAKE_MARQUEE = """#!/usr/bin/env bash
+echo "marquee $*" >> "$MARQUEE_CACHE/calls"
+echo "$ORT_DYLIB_PATH" > "$MARQUEE_CACHE/library"
+for word in "$@"; do
+    if [ "$word" = import ]; then
+        mkdir -p "$2/store"
+        touch "$2/store/marquee.redb"
+        if [ -e "$MARQUEE_CACHE/killed" ]; then rm "$MARQUEE_CACHE/killed"; kill -9 $$; fi
+    fi
+done
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "passed_on", "command", "wants_data"),
+    [
+        ("", f"--data-dir {DATA} serve", "serve", True),
+        ("--data-dir /x", "--data-dir /x serve", "serve", True),
+        ("--data-dir=/x serve", "--data-dir=/x serve", "serve", True),
+        ("--config c.toml serve", f"--data-dir {DATA} --config c.toml serve", "serve", True),
+        ("export /out", f"--data-dir {DATA} export /out", "export", True),
+        ("import /d", f"--data-dir {DATA} import /d", "import", False),
+        ("check-config", f"--data-dir {DATA} check-config", "check-config", False),
+        ("serve --help", f"--data-dir {DATA} serve --help", "serve", False),
+        ("--version", f"--data-dir {DATA} --version", "", False),
+    ],
+)
+def test_understands(line: str, passed_on: str, command: str, wants_data: bool) -> None:
+    request = understand(line.split(), None)
+    assert request is not None
+    assert request.marquee_arguments == passed_on.split()
+    assert (request.command, request.wants_data) == (command, wants_data)
+
+
+def test_a_configured_data_folder_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "my.toml"
+    for text, expected in [
+        ('[store]\n# data_dir = "no"\ndata_dir = "/mine"  # here\n', "/mine"),
+        ("store.data_dir = '/mine'\n", "/mine"),
+        ('[http]\ndata_dir = "/not/this"\n[store]\ncache_mib = 5\n', DATA),
+    ]:
+        config.write_text(text)
+        given = expected if expected == DATA else None
+        for words in ([f"--config={config}", "serve"], ["serve", "--config", str(config)]):
+            request = understand(words, None)
+            assert request is not None and request.data_dir == Path(expected)
+            assert request.marquee_arguments == (["--data-dir", given] if given else []) + words
+    config.write_text('[store]\ndata_dir = "/mine"\n')
+    monkeypatch.setenv("MARQUEE_CONFIG", str(config))
+    request = understand([], None)
+    assert request is not None and request.data_dir == Path("/mine")
+    monkeypatch.setenv("MARQUEE_STORE__DATA_DIR", "/environment")
+    request = understand([], None)
+    assert request is not None and request.data_dir == Path("/environment")
+    assert request.marquee_arguments == ["serve"]
+
+
+def test_model_folder_is_ours() -> None:
+    for words in (["--model-dir", "/m", "serve"], ["--model-dir=/m", "serve"]):
+        request = understand(words, "/ignored")
+        assert request is not None and request.model_dir == Path("/m")
+        assert "--model-dir" not in " ".join(request.marquee_arguments)
+    request = understand([], "/from/environment")
+    assert request is not None and request.model_dir == Path("/from/environment")
+    with pytest.raises(SetupError):
+        understand(["--model-dir"], None)
+
+
+def test_help_is_ours_when_alone() -> None:
+    assert understand(["--help"], None) is None
+
+
+def test_places_an_artifact_whole(tmp_path: Path) -> None:
+    source = write_miniatures(tmp_path / "made")[0]
+    models = tmp_path / "models"
+    assert kinds_present(models) == set()
+    for _ in range(2):
+        place_artifact(source, models / "deep" / "tiny")
+    assert kinds_present(models) == {"text-encoder"}
+    placed = models / "deep" / "tiny"
+    assert {p.name for p in placed.iterdir()} == {p.name for p in source.iterdir()}
+    assert (placed / "encoder.onnx").samefile(source / "encoder.onnx")
+    assert [path.name for path in placed.parent.iterdir()] == ["tiny"]
+    (placed / "manifest.json").write_text("{half")
+    assert kinds_present(models) == set()
+
+
+def prepared_cache(root: Path) -> Cache:
+    """A cache that counts as complete: sparse files of the right sizes, and a tiny encoder."""
+    cache = Cache(root)
+    for asset in (runtime(cache), movielens(cache), encoder_release(cache)):
+        asset.folder.mkdir(parents=True)
+        (asset.folder / STAMP).write_text(stamp_text(asset.files), encoding="utf-8")
+        for file in asset.files:
+            path = asset.folder / file.path
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+            os.truncate(path, file.size)
+    tiny = write_miniatures(root / "made")[0]
+    place_artifact(tiny, cache.encoder_artifact)
+    encoder_stamp(cache).write_text(exporter_fingerprint(), encoding="utf-8")
+    return cache
+
+
+def fake_environment(tmp_path: Path, cache: Cache) -> dict[str, str]:
+    """For a child that finds our cargo first, and in which nothing of ours is set but the cache."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name, text in (("cargo", FAKE_CARGO), ("fake-marquee", FAKE_MARQUEE)):
+        (commands / name).write_text(text)
+        (commands / name).chmod(0o755)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("MARQUEE_")},
+        "MARQUEE_CACHE": str(cache.root),
+        "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+    }
+    for name in ("CARGO_TARGET_DIR", "ORT_DYLIB_PATH"):
+        environment.pop(name, None)
+    return environment
+
+
+def test_a_whole_run(tmp_path: Path) -> None:
+    cache = prepared_cache(tmp_path / "cache")
+    environment = fake_environment(tmp_path, cache)
+    data = tmp_path / "data"
+    for _ in range(2):
+        arguments = [str(TOOLS / "run"), "--data-dir", str(data), "serve", "--listen", "[::1]:0"]
+        subprocess.run(arguments, env=environment, cwd=tmp_path, check=True)
+    imported, *served = (cache.root / "calls").read_text().splitlines()
+    assert imported.startswith(f"marquee --data-dir {data} import {cache.movielens}")
+    assert served == [f"marquee --data-dir {data} serve --listen [::1]:0"] * 2
+    assert (cache.root / "library").read_text().strip() == str(cache.runtime_library)
+    assert "text-encoder" in kinds_present(data / "models")
+    placed = json.loads((data / "models" / "all-mpnet-base-v2" / "manifest.json").read_text())
+    assert placed["kind"] == "text-encoder"
+
+
+def test_an_interrupted_import_is_made_again(tmp_path: Path) -> None:
+    cache = prepared_cache(tmp_path / "cache")
+    environment = fake_environment(tmp_path, cache)
+    (cache.root / "killed").touch()
+    data = tmp_path / "data"
+    arguments = [str(TOOLS / "run"), "--data-dir", str(data), "serve"]
+    outcomes = [
+        subprocess.run(arguments, env=environment, cwd=tmp_path, check=False).returncode
+        for _ in range(3)
+    ]
+    assert outcomes == [1, 0, 0]
+    commands = [line.split()[3] for line in (cache.root / "calls").read_text().splitlines()]
+    assert commands == ["import", "import", "serve", "serve"]
+    assert not (data / "store" / ".default-import").exists()
+
+
+def test_what_was_not_checked_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    outcome = Outcome(Step("rust tests", ("true",)), passed=True, seconds=1.0)
+    assert summarise([outcome], skipped_checks()) == 0
+    said = capsys.readouterr().out
+    assert "skipped            the syntax of tools/systemd/marquee.service" in said
+    assert "1 passed, 0 failed, 1 skipped" in said

@@ -1,0 +1,73 @@
+"""Reading the export, and which ids get a row."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marquee_models.ratings import build_catalogue, read_movies, read_ratings
+
+MOVIES = """movieId,title,year,genres,vote_average,vote_count,popularity,overview
+3,"Godfather, The",1972,Drama|Crime,9.1,413,20.5,"A family, and its business"
+1,Unseen,1999,Western,,0,,
+7,No Facts,,(no genres listed),,,,
+"""
+RATINGS = """userId,movieId,rating,timestamp
+12,3,5,100
+4,7,3.5,101
+12,7,1,102
+4,99,2,103
+"""
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    (tmp_path / "movies.csv").write_text(MOVIES, encoding="utf-8")
+    (tmp_path / "ratings.csv").write_text(RATINGS, encoding="utf-8")
+    return tmp_path
+
+
+def test_rows_are_for_what_was_rated(export: Path) -> None:
+    ratings = read_ratings(export / "ratings.csv")
+    catalogue = build_catalogue(read_movies(export / "movies.csv"), ratings)
+    assert catalogue.vocabulary() == {
+        "movies": [
+            {"id": 3, "title": "Godfather, The", "year": 1972},
+            {"id": 7, "title": "No Facts", "year": None},
+            {"id": 99, "title": "", "year": None},
+        ],
+        "users": [4, 12],
+    }
+    assert catalogue.genres == ("Crime", "Drama", "Western")
+    assert catalogue.genre_flags.tolist() == [[0, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 0]]
+    assert np.isnan(catalogue.numeric[[0, 2, 3]]).all()
+    assert catalogue.movie_rows(np.array([1, 3, 7, 99, 100])).tolist() == [0, 1, 2, 3, 0]
+    assert catalogue.user_rows(ratings.user_ids).tolist() == [2, 1, 2, 1]
+    assert ratings.scale() == (1.0, 5.0)
+
+
+def test_missing_numbers_are_not_zero(export: Path) -> None:
+    movies = read_movies(export / "movies.csv")
+    assert math.isnan(movies[1].numeric[0]) and movies[1].numeric[1] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("ratings.csv", "userId,movieId\n1,2\n", "lacks the columns rating"),
+        ("ratings.csv", "userId,movieId,rating,timestamp\n", "no ratings"),
+        ("ratings.csv", "userId,movieId,rating,timestamp\n1,2,,3\n", "line 2"),
+        ("movies.csv", MOVIES.replace("9.1", "inf"), "line 2"),
+        ("movies.csv", MOVIES.replace("1972", "197x"), "line 2"),
+    ],
+)
+def test_bad_files_are_reported_with_their_place(
+    export: Path, name: str, content: str, message: str
+) -> None:
+    (export / name).write_text(content, encoding="utf-8")
+    read = read_ratings if name == "ratings.csv" else read_movies
+    with pytest.raises(ValueError, match=message):
+        read(export / name)
