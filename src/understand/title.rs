@@ -3,7 +3,7 @@
 //! The whole text must be a title; a text that merely contains one stays a prompt. Tried in turn, for every way to read
 //! the text ([`reading`]): the title itself and its other spellings, alternative titles, the n-th film of a series
 //! ([`sequels`]), a part that may stand for a title ([`parts`]), and slips of the fingers or the ear ([`super::typos`],
-//! [`sound`]). A year chooses among remakes; without one the movie with more votes does, and the others become
+//! [`mod@sound`]). A year chooses among remakes; without one the movie with more votes does, and the others become
 //! alternatives. All look-ups are by hash or binary search; the search for slips is bounded.
 
 pub(super) mod numbers;
