@@ -12,7 +12,7 @@ use super::Shared;
 use super::lane::Stop;
 use super::snapshot::Base;
 use super::status::{ModelReport, ModelState, Part, PartState};
-use crate::artifact::{self, Artifact, ArtifactId, ArtifactKind, Candidate, Fingerprint, Found};
+use crate::artifact::{self, Artifact, ArtifactError, ArtifactId, ArtifactKind, Candidate, Fingerprint, Found};
 use crate::inference::InferenceError;
 use crate::store::StoreError;
 
@@ -25,6 +25,13 @@ pub(super) enum LoadError {
     Incomplete(String),
     /// The machine is to blame (no runtime, a full disk, a busy model): tried again at the next look.
     Environment(String),
+}
+
+impl From<ArtifactError> for LoadError {
+    fn from(error: ArtifactError) -> Self {
+        let reason = error.to_string();
+        if error.is_incomplete() { Self::Incomplete(reason) } else { Self::Artifact(reason) }
+    }
 }
 
 impl From<StoreError> for LoadError {
@@ -89,6 +96,8 @@ struct Refusal {
 pub(super) struct Looker<L> {
     loader: L,
     refused: HashMap<PathBuf, Refusal>,
+    /// Older models whose files were found in order.
+    intact: HashMap<PathBuf, Fingerprint>,
     serving: Option<Serving>,
     /// What was said of the models folder itself, so that it is said once.
     troubles: Vec<String>,
@@ -96,7 +105,7 @@ pub(super) struct Looker<L> {
 
 impl<L: ModelLoader> Looker<L> {
     pub(super) fn new(loader: L) -> Self {
-        Self { loader, refused: HashMap::new(), serving: None, troubles: Vec::new() }
+        Self { loader, refused: HashMap::new(), intact: HashMap::new(), serving: None, troubles: Vec::new() }
     }
 
     /// One look at the models folder.
@@ -139,9 +148,7 @@ impl<L: ModelLoader> Looker<L> {
                 return;
             }
             if age <= serving.age && !same_folder {
-                if !self.refused.contains_key(&candidate.folder) {
-                    self.report(candidate, None, ModelState::Superseded);
-                }
+                self.check_superseded(candidate);
                 return;
             }
         }
@@ -156,6 +163,26 @@ impl<L: ModelLoader> Looker<L> {
         }
     }
 
+    /// An older model is not loaded, but whoever dropped it is told when its files are damaged.
+    fn check_superseded(&mut self, candidate: &Candidate) {
+        let is_same = |seen: &Fingerprint| *seen == candidate.fingerprint;
+        let is_refused = self
+            .refused
+            .get(&candidate.folder)
+            .is_some_and(|refusal| refusal.is_final && is_same(&refusal.fingerprint));
+        if is_refused || self.intact.get(&candidate.folder).is_some_and(is_same) {
+            return;
+        }
+        match artifact::verify(&candidate.folder) {
+            Ok(artifact) => {
+                self.report(candidate, Some(artifact.id()), ModelState::Superseded);
+                self.refused.remove(&candidate.folder);
+                self.intact.insert(candidate.folder.clone(), candidate.fingerprint.clone());
+            }
+            Err(error) => self.refuse(candidate, None, error.into()),
+        }
+    }
+
     #[expect(clippy::type_complexity, reason = "an id may be known although the load failed")]
     fn verify_and_load(
         &mut self,
@@ -163,10 +190,7 @@ impl<L: ModelLoader> Looker<L> {
         (base, stop): (&Arc<Base>, &Stop),
     ) -> Result<(ArtifactId, Vec<(Part, String)>), (Option<ArtifactId>, LoadError)> {
         self.report(candidate, None, ModelState::Loading { what: "verifying the files", progress: None });
-        let artifact = artifact::verify(&candidate.folder).map_err(|error| {
-            let reason = error.to_string();
-            (None, if error.is_incomplete() { LoadError::Incomplete(reason) } else { LoadError::Artifact(reason) })
-        })?;
+        let artifact = artifact::verify(&candidate.folder).map_err(|error| (None, error.into()))?;
         let id = artifact.id().clone();
         // The same bytes under another time stamp need no loading.
         if self.serving.as_ref().is_some_and(|serving| serving.id == id) {
@@ -255,7 +279,9 @@ impl<L: ModelLoader> Looker<L> {
 
     /// Folders that are gone are not reported any more; one that serves stays.
     fn forget_vanished(&mut self, candidates: &[Candidate]) {
-        self.refused.retain(|folder, _| candidates.iter().any(|candidate| candidate.folder == *folder));
+        let is_there = |folder: &PathBuf| candidates.iter().any(|candidate| candidate.folder == *folder);
+        self.refused.retain(|folder, _| is_there(folder));
+        self.intact.retain(|folder, _| is_there(folder));
         let names: Vec<String> = candidates.iter().map(|candidate| self.name(&candidate.folder)).collect();
         self.loader
             .shared()

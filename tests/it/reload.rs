@@ -76,6 +76,11 @@ fn good_and_bad_networks_are_dropped_under_load_and_no_request_fails() {
         let generation = daemon.get("/readyz").json()["generation"].as_u64().unwrap();
         assert!(generation >= 2);
 
+        copy_folder(&network, &daemon.models.join("copy"));
+        damage(&daemon.models.join("copy/movie_tower.onnx"));
+        let models = daemon.wait_for("/v1/models", |reply| state_of(reply, "copy").as_deref() == Some("rejected"));
+        assert!(models.body.contains("movie_tower.onnx"), "the reason is readable: {}", models.body);
+
         copy_folder(&network, &daemon.models.join("worse"));
         std::fs::write(daemon.models.join("worse/manifest.json"), b"{ not json").unwrap();
         daemon.wait_for("/v1/models", |reply| state_of(reply, "worse").as_deref() == Some("rejected"));

@@ -200,6 +200,27 @@ fn a_broken_copy_over_the_serving_folder_is_noted_and_the_old_one_goes_on() {
 }
 
 #[test]
+fn a_damaged_model_is_rejected_with_the_reason_however_old_it_is() {
+    let mut bench = Bench::new();
+    bench.drop_model("serving", 2);
+    bench.look();
+    for (name, hour) in [("older", 1), ("equal", 2)] {
+        bench.drop_model(name, hour);
+        let scorer = bench.models().join(name).join("scorer.onnx");
+        let mut bytes = std::fs::read(&scorer).unwrap();
+        bytes[20] ^= 1;
+        std::fs::write(&scorer, bytes).unwrap();
+        bench.look();
+        let state = bench.state(name);
+        assert!(
+            matches!(&state, Some(ModelState::Rejected(reason)) if reason.contains("SHA-256")),
+            "{name}: {state:?}"
+        );
+    }
+    assert_eq!(bench.state("serving"), Some(ModelState::Serving(None)));
+}
+
+#[test]
 fn a_copy_in_progress_is_waited_for_and_then_refused() {
     let mut bench = Bench::new();
     bench.drop_model("a", 1);
