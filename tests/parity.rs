@@ -5,6 +5,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that cannot be read fails the test")]
 
+#[path = "it/support/cache.rs"]
+mod cache;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,17 +35,9 @@ fn id(value: &Value) -> u32 {
     u32::try_from(value.as_u64().unwrap()).unwrap()
 }
 
-fn cache() -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("MARQUEE_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("marquee")))
-        .or_else(|| set("HOME").map(|folder| folder.join(".cache/marquee")))
-        .expect("one of MARQUEE_CACHE, XDG_CACHE_HOME and HOME is set")
-}
-
 /// The rated movies of MovieLens 100K and their ratings.
 fn movielens() -> (Arc<Catalogue>, Arc<RatingMatrix>) {
-    let path = cache().join("data/ml-100k/ml-100k.inter");
+    let path = cache::cached("data/ml-100k/ml-100k.inter");
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}; tools/test fetches it", path.display()));
     let events: Vec<Interaction> = text

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "this is how a test fails and reports")]
 
+#[path = "it/support/cache.rs"]
+mod cache;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use marquee::domain::{Catalogue, Interaction, Movie, MovieId, RatingMatrix};
 use marquee::import::{self, ImportOptions, ImportSink, Overviews, SinkError};
@@ -69,21 +72,9 @@ impl Outcome {
     }
 }
 
-/// A fetched data set; the message says how to get it.
-fn cached(path: &str) -> PathBuf {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = variable("MARQUEE_CACHE")
-        .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("marquee")))
-        .or_else(|| variable("HOME").map(|home| home.join(".cache/marquee")))
-        .expect("one of MARQUEE_CACHE, XDG_CACHE_HOME and HOME is set");
-    let path = cache.join(path);
-    assert!(path.exists(), "{} is missing: run tools/test, which fetches it", path.display());
-    path
-}
-
 /// MovieLens 100K with the overviews that come with the program, as `marquee import` stores it.
 fn movielens() -> Catalogue {
-    let dir = cached("data/ml-100k");
+    let dir = cache::cached("data/ml-100k");
     let built_in = include_str!("../data/overviews.csv");
     let overviews = Some(Overviews::parse("the built-in overviews", built_in.as_bytes()).unwrap());
     let options = ImportOptions { overviews };

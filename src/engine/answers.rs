@@ -271,9 +271,6 @@ fn predicted(snapshot: &Snapshot, query: &Query, items: &[ItemIdx]) -> Result<(V
         let baseline = &snapshot.base.baseline;
         return Ok((baseline.predict_many(&query.history, items), "neighbours"));
     };
-    match network.predictions.predict(query.user, items) {
-        Ok(ratings) => Ok((ratings, "rating-network")),
-        Err(PortError::Busy(_)) => Err(EngineError::Overloaded),
-        Err(error) => Err(EngineError::Internal(error.to_string())),
-    }
+    let ratings = network.predictions.predict(query.user, items).map_err(|error| recommend_error(error.into()))?;
+    Ok((ratings, "rating-network"))
 }

@@ -5,7 +5,7 @@
 //! and Beyond", 2009, with the logarithm that Lucene made non-negative). Words are stemmed with Snowball's English
 //! stemmer; stop words are left out.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rust_stemmers::{Algorithm, Stemmer};
@@ -62,10 +62,10 @@ impl Bm25 {
     /// they are comparable between prompts: a movie that has only the one common word of ten stays near zero.
     pub fn matches(&self, text: &str) -> Vec<(ItemIdx, f32)> {
         let stem = Stems::new();
-        let asked: HashSet<u32> = words(text).filter_map(|word| self.columns.get(&stem.of(&word)?).copied()).collect();
-        let mut asked: Vec<u32> = asked.into_iter().collect();
-        // Sums are taken in one order, so that equal questions get equal bits.
+        let mut asked: Vec<u32> = words(text).filter_map(|word| self.columns.get(&stem.of(&word)?).copied()).collect();
+        // A repeated word counts once; sums are taken in one order, so that equal questions get equal bits.
         asked.sort_unstable();
+        asked.dedup();
         let mut sums = Accumulator::<f32>::new(self.catalogue.len());
         let mut attainable = 0.0;
         for column in asked {
@@ -97,19 +97,16 @@ impl Scorer for Bm25 {
 }
 
 /// Words in their stemmed form.
-struct Stems {
-    stemmer: Stemmer,
-    stop_words: HashSet<&'static str>,
-}
+struct Stems(Stemmer);
 
 impl Stems {
     fn new() -> Self {
-        Self { stemmer: Stemmer::create(Algorithm::English), stop_words: STOP_WORDS.lines().collect() }
+        Self(Stemmer::create(Algorithm::English))
     }
 
     /// The stem of a lower-case word; `None` for a stop word.
     fn of(&self, word: &str) -> Option<String> {
-        (!self.stop_words.contains(word)).then(|| self.stemmer.stem(word).into_owned())
+        (!STOP_WORDS.contains(word)).then(|| self.0.stem(word).into_owned())
     }
 
     fn counts(&self, movie: &Movie) -> BTreeMap<String, u32> {

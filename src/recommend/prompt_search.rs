@@ -118,7 +118,7 @@ impl PromptSearch {
         Ok(Meaning { text: vectors.pop(), anchors, unwanted })
     }
 
-    /// Movies with words of the prompt, or of the anchors where the prompt has nothing else.
+    /// Movies that share words with the text, most first.
     fn words(&self, asked: &Understood) -> Vec<(ItemIdx, f32)> {
         let mut words = self.lexical.matches(&asked.text);
         words.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));

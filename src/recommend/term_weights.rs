@@ -7,10 +7,13 @@
 //! Information Retrieval Group; BSD-3-Clause), 318 words.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::LazyLock;
 
 use crate::math::SparseRows;
 
-pub(super) const STOP_WORDS: &str = include_str!("stop_words.txt");
+/// The stop list.
+pub(super) static STOP_WORDS: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("stop_words.txt").lines().collect());
 
 /// The fitted vocabulary with the weight of each word.
 #[derive(Clone, Debug)]
@@ -22,14 +25,13 @@ pub(super) struct TermWeights {
 impl TermWeights {
     /// Learns words and weights from texts.
     pub(super) fn fit<'a>(texts: impl Iterator<Item = &'a str>, max_features: Option<usize>) -> Self {
-        let stop_words: HashSet<&str> = STOP_WORDS.lines().collect();
         // Ordered by term, which is also the order of the columns.
         let mut frequencies: BTreeMap<String, (u64, u32)> = BTreeMap::new();
         let mut n_texts = 0_usize;
         for text in texts {
             n_texts += 1;
             for (word, count) in counts(words(text)) {
-                if !stop_words.contains(word.as_str()) {
+                if !STOP_WORDS.contains(word.as_str()) {
                     let (term, document) = frequencies.entry(word).or_default();
                     *term += u64::from(count);
                     *document += 1;
@@ -100,7 +102,7 @@ mod tests {
     fn words_are_scikit_learns() {
         let found: Vec<String> = words("It's a Café_9 in 2001: x ÉTÉ-time").collect();
         assert_eq!(found, ["it", "café_9", "in", "2001", "été", "time"]);
-        assert_eq!(STOP_WORDS.lines().count(), 318);
+        assert_eq!(STOP_WORDS.len(), 318);
     }
 
     #[test]
