@@ -112,7 +112,11 @@ fn the_weighted_profile_is_that_of_pandas() {
     for profile in golden("weighted_profile.json")["profiles"].as_array().unwrap() {
         let rated = pairs(&profile["rated"]).into_iter();
         let history = rated
-            .map(|(movie, rating)| RatedMovie { movie: MovieId(movie), rating: Rating::new(rating as f32).unwrap() })
+            .map(|(movie, rating)| RatedMovie {
+                movie: MovieId(movie),
+                rating: Rating::new(rating as f32).unwrap(),
+                timestamp: 0,
+            })
             .collect();
         let query = Query { history, ..Query::default() };
         assert_same_ranking(&knn, (&catalogue, &query), &pairs(&profile["top"]));

@@ -11,6 +11,8 @@ pub struct RatedMovie {
     pub movie: MovieId,
     /// Its rating.
     pub rating: Rating,
+    /// When it was rated, in seconds since 1970 (UTC).
+    pub timestamp: i64,
 }
 
 /// What is known when asking. Every part may be absent; a scorer uses what it understands.
@@ -26,6 +28,8 @@ pub struct Query {
     pub text: Option<String>,
     /// Further movies to leave out.
     pub excluded: HashSet<MovieId>,
+    /// The time of asking, in seconds since 1970 (UTC); `None`: the time of the newest rating the method was fitted on.
+    pub asked_at: Option<i64>,
     /// At most so many results.
     pub n: usize,
 }

@@ -250,8 +250,8 @@ fn with_method<'a>(
 
 fn history(base: &Base, user: UserId) -> Vec<RatedMovie> {
     let Some(user) = base.ratings.user_idx(user) else { return Vec::new() };
-    let rated = base.ratings.history(user).filter_map(|(item, value, _)| {
-        Some(RatedMovie { movie: base.catalogue.movie(item).id, rating: Rating::new(value).ok()? })
+    let rated = base.ratings.history(user).filter_map(|(item, value, timestamp)| {
+        Some(RatedMovie { movie: base.catalogue.movie(item).id, rating: Rating::new(value).ok()?, timestamp })
     });
     rated.collect()
 }
@@ -271,6 +271,6 @@ fn predicted(snapshot: &Snapshot, query: &Query, items: &[ItemIdx]) -> Result<(V
         let baseline = &snapshot.base.baseline;
         return Ok((baseline.predict_many(&query.history, items), "neighbours"));
     };
-    let ratings = network.predictions.predict(query.user, items).map_err(|error| recommend_error(error.into()))?;
+    let ratings = network.predictions.predict(query, items).map_err(|error| recommend_error(error.into()))?;
     Ok((ratings, "rating-network"))
 }

@@ -15,7 +15,7 @@ use ort::value::TensorRef;
 use super::session::{Port, check_signature, floats, run_error};
 use super::{InferenceError, Runtime, Worker, WorkerOptions, check_probe, fenced};
 use crate::artifact::{Artifact, NetworkVocabulary, RatingNetwork as Section};
-use crate::domain::{Catalogue, ItemIdx, MovieId, UserId};
+use crate::domain::{Catalogue, ItemIdx, MovieId, Query, UserId};
 use crate::recommend::{PairScorer, PortError};
 use crate::understand::title_key;
 
@@ -197,8 +197,8 @@ impl PreparedNetwork {
 }
 
 impl PairScorer for PreparedNetwork {
-    fn predict(&self, user: Option<UserId>, items: &[ItemIdx]) -> Result<Vec<f32>, PortError> {
-        self.predict_items(user, items).map_err(|error| error.into_port(PORT))
+    fn predict(&self, query: &Query, items: &[ItemIdx]) -> Result<Vec<f32>, PortError> {
+        self.predict_items(query.user, items).map_err(|error| error.into_port(PORT))
     }
 }
 
@@ -304,6 +304,10 @@ mod tests {
         Catalogue::new(movies, &ratings)
     }
 
+    fn person(user: Option<UserId>) -> Query {
+        Query { user, ..Query::default() }
+    }
+
     fn items(catalogue: &Catalogue) -> Vec<ItemIdx> {
         (0..catalogue.len() as u32).map(ItemIdx).collect()
     }
@@ -317,17 +321,17 @@ mod tests {
         assert_eq!(prepared.coverage(), Coverage { known: n_known, rated: n_known });
         let items = items(&catalogue);
         let user = *network.user_rows.keys().next().unwrap();
-        let known = prepared.predict(Some(user), &items).unwrap();
-        let unknown = prepared.predict(None, &items).unwrap();
-        assert_eq!(prepared.predict(Some(UserId(u32::MAX)), &items).unwrap(), unknown);
+        let known = prepared.predict(&person(Some(user)), &items).unwrap();
+        let unknown = prepared.predict(&person(None), &items).unwrap();
+        assert_eq!(prepared.predict(&person(Some(UserId(u32::MAX))), &items).unwrap(), unknown);
         assert_ne!(known, unknown);
         let [low, high] = network.section.rating_scale;
         assert!(known.iter().chain(&unknown).all(|rating| (low..=high).contains(rating)));
         let reversed: Vec<ItemIdx> = items.iter().rev().copied().collect();
-        let back: Vec<f32> = prepared.predict(Some(user), &reversed).unwrap().into_iter().rev().collect();
+        let back: Vec<f32> = prepared.predict(&person(Some(user)), &reversed).unwrap().into_iter().rev().collect();
         assert_eq!(back, known);
-        assert!(prepared.predict(Some(user), &[]).unwrap().is_empty());
-        assert!(matches!(prepared.predict(Some(user), &[ItemIdx(99_999)]), Err(PortError::Failed(..))));
+        assert!(prepared.predict(&person(Some(user)), &[]).unwrap().is_empty());
+        assert!(matches!(prepared.predict(&person(Some(user)), &[ItemIdx(99_999)]), Err(PortError::Failed(..))));
     }
 
     #[test]

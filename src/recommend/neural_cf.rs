@@ -29,11 +29,14 @@ impl Scorer for NeuralCf {
 
     fn score(&self, query: &Query) -> Result<Scores, RecommendError> {
         if query.user.is_none() {
-            return Err(RecommendError::NothingToGoBy { method: self.name(), needs: "a user" });
+            return Err(RecommendError::NothingToGoBy {
+                method: self.name(),
+                needs: "a user",
+            });
         }
         let items: Vec<ItemIdx> = (0..self.catalogue.len() as u32).map(ItemIdx).collect();
         let mut scores = Scores::absent(items.len());
-        for (&item, rating) in items.iter().zip(self.network.predict(query.user, &items)?) {
+        for (&item, rating) in items.iter().zip(self.network.predict(query, &items)?) {
             scores.set(item, rating);
         }
         Ok(scores)

@@ -1,6 +1,6 @@
 //! What the methods need from outside floor 0, in domain words. `vector` and `inference` implement these.
 
-use crate::domain::{Embedding, EmbeddingSpace, ItemIdx, MovieId, UserId};
+use crate::domain::{Embedding, EmbeddingSpace, ItemIdx, MovieId, Query};
 
 /// Questions that may be answered at once, at most, and so the callers that a port must be able to take at once.
 pub const MAX_QUESTIONS: usize = 512;
@@ -46,7 +46,8 @@ pub trait NearestNeighbors: Send + Sync {
 
 /// Predicts ratings of one person for movies of the catalogue it was prepared for.
 pub trait PairScorer: Send + Sync {
-    /// One predicted rating per item, on the data set's own scale. A person it does not know gets the prediction for
-    /// an average unknown person. Blocks until the model has run.
-    fn predict(&self, user: Option<UserId>, items: &[ItemIdx]) -> Result<Vec<f32>, PortError>;
+    /// One predicted rating per item, on the data set's own scale, for the person, history and time of the query; what
+    /// else the query says does not count. A person it knows nothing about gets the prediction for an average unknown
+    /// person. Blocks until the model has run.
+    fn predict(&self, query: &Query, items: &[ItemIdx]) -> Result<Vec<f32>, PortError>;
 }
