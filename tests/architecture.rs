@@ -15,7 +15,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 16] = [
     ("math", &[], &[]),
     ("domain", &["math"], &[]),
     ("understand", &["domain", "math"], &["regex", "strsim", "unicode_normalization"]),
-    ("recommend", &["domain", "math", "understand"], &["rayon", "rust_stemmers"]),
+    ("recommend", &["domain", "math", "understand"], &["faer", "rayon", "rust_stemmers"]),
     // Fittings.
     ("config", &["domain", "recommend", "artifact"], &["config", "serde"]),
     ("telemetry", &["config"], &["indicatif", "metrics_exporter_prometheus", "tracing_subscriber"]),

@@ -40,11 +40,7 @@ impl Catalogue {
         movies.dedup_by_key(|movie| movie.id);
         let vocabulary = Self::vocabulary_of(&movies);
         let popularity = derive_popularity(&movies, ratings);
-        Self {
-            vocabulary,
-            movies,
-            popularity,
-        }
+        Self { vocabulary, movies, popularity }
     }
 
     /// Ids in row order.
@@ -99,8 +95,8 @@ fn derive_popularity(movies: &[Movie], ratings: &RatingMatrix) -> Vec<Popularity
         .iter()
         .zip(sums)
         .map(|(movie, (sum, count, decayed))| {
-            let mean = (count > 0 && highest > 0.0)
-                .then(|| (sum / f64::from(count) * 10.0 / f64::from(highest)) as f32);
+            let mean =
+                (count > 0 && highest > 0.0).then(|| (sum / f64::from(count) * 10.0 / f64::from(highest)) as f32);
             Popularity {
                 vote_average: movie.votes.map(|votes| votes.average).or(mean),
                 vote_count: movie.votes.map_or(count, |votes| votes.count),
@@ -118,16 +114,9 @@ mod tests {
     #[test]
     fn metadata_wins_and_ratings_fill_in() {
         let mut known = Movie::new(MovieId(2), "Known");
-        known.votes = Some(Votes {
-            average: 7.5,
-            count: 900,
-        });
+        known.votes = Some(Votes { average: 7.5, count: 900 });
         known.popularity = Some(3.25);
-        let movies = vec![
-            known,
-            Movie::new(MovieId(1), "Derived"),
-            Movie::new(MovieId(3), "Unrated"),
-        ];
+        let movies = vec![known, Movie::new(MovieId(1), "Derived"), Movie::new(MovieId(3), "Unrated")];
         let vocabulary = Catalogue::vocabulary_of(&movies);
         let year = 365 * 86_400;
         let event = |user, movie, value, timestamp| Interaction {
@@ -136,45 +125,13 @@ mod tests {
             rating: Rating::new(value).unwrap(),
             timestamp,
         };
-        let ratings = RatingMatrix::new(
-            &vocabulary,
-            vec![
-                event(1, 1, 4.0, 0),
-                event(2, 1, 5.0, year),
-                event(1, 2, 1.0, 0),
-            ],
-        );
+        let ratings =
+            RatingMatrix::new(&vocabulary, vec![event(1, 1, 4.0, 0), event(2, 1, 5.0, year), event(1, 2, 1.0, 0)]);
         let catalogue = Catalogue::new(movies, &ratings);
         let figures = |id| catalogue.popularity(catalogue.item_idx(MovieId(id)).unwrap());
-        assert_eq!(
-            figures(1),
-            Popularity {
-                vote_average: Some(9.0),
-                vote_count: 2,
-                popularity: 1.5
-            }
-        );
-        assert_eq!(
-            figures(2),
-            Popularity {
-                vote_average: Some(7.5),
-                vote_count: 900,
-                popularity: 3.25
-            }
-        );
-        assert_eq!(
-            figures(3),
-            Popularity {
-                vote_average: None,
-                vote_count: 0,
-                popularity: 0.0
-            }
-        );
-        assert_eq!(
-            catalogue
-                .movie(catalogue.item_idx(MovieId(3)).unwrap())
-                .title,
-            "Unrated"
-        );
+        assert_eq!(figures(1), Popularity { vote_average: Some(9.0), vote_count: 2, popularity: 1.5 });
+        assert_eq!(figures(2), Popularity { vote_average: Some(7.5), vote_count: 900, popularity: 3.25 });
+        assert_eq!(figures(3), Popularity { vote_average: None, vote_count: 0, popularity: 0.0 });
+        assert_eq!(catalogue.movie(catalogue.item_idx(MovieId(3)).unwrap()).title, "Unrated");
     }
 }

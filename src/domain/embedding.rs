@@ -36,17 +36,10 @@ pub struct Embedding(Vec<f32>);
 impl Embedding {
     /// Checks the components and scales them to unit length.
     pub fn new(mut components: Vec<f32>) -> Result<Self, EmbeddingError> {
-        if let Some(position) = components
-            .iter()
-            .position(|component| !component.is_finite())
-        {
+        if let Some(position) = components.iter().position(|component| !component.is_finite()) {
             return Err(EmbeddingError::NotFinite(position));
         }
-        let norm = components
-            .iter()
-            .map(|&component| f64::from(component).powi(2))
-            .sum::<f64>()
-            .sqrt();
+        let norm = components.iter().map(|&component| f64::from(component).powi(2)).sum::<f64>().sqrt();
         if norm < 1e-12 {
             return Err(EmbeddingError::Zero);
         }
@@ -68,14 +61,8 @@ mod tests {
 
     #[test]
     fn is_scaled_to_unit_length_or_refused() {
-        assert_eq!(
-            Embedding::new(vec![3.0, 4.0]).unwrap().components(),
-            [0.6, 0.8]
-        );
+        assert_eq!(Embedding::new(vec![3.0, 4.0]).unwrap().components(), [0.6, 0.8]);
         assert_eq!(Embedding::new(vec![0.0, 0.0]), Err(EmbeddingError::Zero));
-        assert_eq!(
-            Embedding::new(vec![1.0, f32::NAN]),
-            Err(EmbeddingError::NotFinite(1))
-        );
+        assert_eq!(Embedding::new(vec![1.0, f32::NAN]), Err(EmbeddingError::NotFinite(1)));
     }
 }

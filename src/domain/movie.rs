@@ -45,17 +45,11 @@ pub struct Movie {
 impl Movie {
     /// Whether the figures are within their bounds; the name of one that is not.
     pub fn check_figures(&self) -> Result<(), &'static str> {
-        if self
-            .votes
-            .is_some_and(|votes| !(0.0..=10.0).contains(&votes.average))
-        {
+        if self.votes.is_some_and(|votes| !(0.0..=10.0).contains(&votes.average)) {
             return Err("vote average");
         }
         // NaN is neither within the bounds above nor here.
-        if self
-            .popularity
-            .is_some_and(|popularity| !(0.0..=f32::MAX).contains(&popularity))
-        {
+        if self.popularity.is_some_and(|popularity| !(0.0..=f32::MAX).contains(&popularity)) {
             return Err("popularity");
         }
         Ok(())

@@ -32,11 +32,7 @@ pub struct ScoredItem {
 impl ScoredItem {
     /// Best first; equal scores by ascending movie id.
     pub fn ranking_order(&self, other: &Self) -> Ordering {
-        other
-            .score
-            .0
-            .total_cmp(&self.score.0)
-            .then(self.movie.cmp(&other.movie))
+        other.score.0.total_cmp(&self.score.0).then(self.movie.cmp(&other.movie))
     }
 }
 
@@ -70,10 +66,7 @@ mod tests {
 
     #[test]
     fn best_first_ties_by_id_no_repetition() {
-        let item = |movie, score| ScoredItem {
-            movie: MovieId(movie),
-            score: Score::new(score).unwrap(),
-        };
+        let item = |movie, score| ScoredItem { movie: MovieId(movie), score: Score::new(score).unwrap() };
         let list = RankedList::new(vec![item(3, 1.0), item(2, 1.0), item(1, 0.5), item(3, 2.0)]);
         assert_eq!(list.items(), [item(3, 2.0), item(2, 1.0), item(1, 0.5)]);
         assert_eq!(Score::new(f32::NAN), None);

@@ -15,11 +15,7 @@ pub struct Rating(f32);
 impl Rating {
     /// Checks the number.
     pub fn new(value: f32) -> Result<Self, RatingError> {
-        if (0.0..=10.0).contains(&value) {
-            Ok(Self(value))
-        } else {
-            Err(RatingError(value))
-        }
+        if (0.0..=10.0).contains(&value) { Ok(Self(value)) } else { Err(RatingError(value)) }
     }
 
     /// The number.
@@ -65,23 +61,14 @@ impl RatingMatrix {
         interactions.reverse();
         let users = Vocabulary::new(interactions.iter().map(|event| event.user));
         let entries = interactions.iter().map(|event| {
-            let user = users
-                .index_of(event.user)
-                .expect("the vocabulary was made of these users");
-            let item = movies
-                .index_of(event.movie)
-                .expect("other movies were left out above");
+            let user = users.index_of(event.user).expect("the vocabulary was made of these users");
+            let item = movies.index_of(event.movie).expect("other movies were left out above");
             (user as u32, item as u32, event.rating.value())
         });
         let by_user = SparseRows::from_sorted(users.len(), movies.len(), entries);
         let by_item = by_user.transposed();
         let timestamps = interactions.iter().map(|event| event.timestamp).collect();
-        Self {
-            users,
-            by_user,
-            by_item,
-            timestamps,
-        }
+        Self { users, by_user, by_item, timestamps }
     }
 
     /// The users, in row order.
@@ -109,11 +96,7 @@ impl RatingMatrix {
         let range = self.by_user.range(user.row());
         let (columns, values) = self.by_user.row(user.row());
         let times = &self.timestamps[range];
-        columns
-            .iter()
-            .zip(values)
-            .zip(times)
-            .map(|((&item, &value), &time)| (ItemIdx(item), value, time))
+        columns.iter().zip(values).zip(times).map(|((&item, &value), &time)| (ItemIdx(item), value, time))
     }
 
     /// Times of all ratings, in the order of [`Self::by_user`]'s entries (seconds since 1970).
@@ -146,11 +129,7 @@ impl RatingMatrix {
         if values.is_empty() {
             return (0.0, 10.0);
         }
-        values
-            .iter()
-            .fold((f32::MAX, f32::MIN), |(low, high), &value| {
-                (low.min(value), high.max(value))
-            })
+        values.iter().fold((f32::MAX, f32::MIN), |(low, high), &value| (low.min(value), high.max(value)))
     }
 }
 
@@ -159,12 +138,7 @@ mod tests {
     use super::*;
 
     fn event(user: u32, movie: u32, value: f32, timestamp: i64) -> Interaction {
-        Interaction {
-            user: UserId(user),
-            movie: MovieId(movie),
-            rating: Rating::new(value).unwrap(),
-            timestamp,
-        }
+        Interaction { user: UserId(user), movie: MovieId(movie), rating: Rating::new(value).unwrap(), timestamp }
     }
 
     #[test]
@@ -188,10 +162,7 @@ mod tests {
         let matrix = RatingMatrix::new(&movies, events);
         assert_eq!(matrix.len(), 2);
         let user = matrix.user_idx(UserId(7)).unwrap();
-        assert_eq!(
-            matrix.history(user).collect::<Vec<_>>(),
-            [(ItemIdx(0), 4.0, 30)]
-        );
+        assert_eq!(matrix.history(user).collect::<Vec<_>>(), [(ItemIdx(0), 4.0, 30)]);
         assert_eq!(matrix.by_item().row(1), (&[0_u32][..], &[1.0_f32][..]));
         assert_eq!(matrix.scale(), (1.0, 4.0));
         assert_eq!(matrix.mean(), 2.5);

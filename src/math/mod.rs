@@ -1,11 +1,13 @@
 //! Plain slices in, plain values out. Floor 0; knows nothing of movies.
 
 mod accumulator;
+mod cholesky;
 mod similarity;
 mod sparse;
 mod top_k;
 
 pub use accumulator::Accumulator;
+pub use cholesky::solve_spd;
 pub use similarity::{CosineSums, PearsonSums};
 pub use sparse::SparseRows;
 pub use top_k::top_k;

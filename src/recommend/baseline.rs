@@ -37,13 +37,7 @@ impl RatingBaseline {
         let measure = Cosine::fit(residuals.clone(), ratings, 0.5, SHRINKAGE);
         let neighbors = ItemNeighbors::of_measure(&measure, ratings, k);
         let scale = ratings.scale();
-        Self {
-            catalogue,
-            mean: residuals.mean,
-            scale,
-            item_biases: residuals.item_biases,
-            neighbors,
-        }
+        Self { catalogue, mean: residuals.mean, scale, item_biases: residuals.item_biases, neighbors }
     }
 
     /// The rating that a person with this history is expected to give, on the scale of the data set. Without a history
@@ -61,17 +55,13 @@ impl RatingBaseline {
             .iter()
             .filter_map(|rated| Some((self.catalogue.item_idx(rated.movie)?, rated.rating.value())))
             .collect();
-        let rest =
-            |&(item, rating): &(ItemIdx, f32)| rating - self.mean - self.item_biases[item.row()];
+        let rest = |&(item, rating): &(ItemIdx, f32)| rating - self.mean - self.item_biases[item.row()];
         let bias = known.iter().map(rest).sum::<f32>() / (known.len() as f32 + BIAS_DAMPING);
         let mut residuals = vec![None; self.catalogue.len()];
         for rated in &known {
             residuals[rated.0.row()] = Some(rest(rated) - bias);
         }
-        items
-            .iter()
-            .map(|&item| self.predict_one(item, bias, &residuals))
-            .collect()
+        items.iter().map(|&item| self.predict_one(item, bias, &residuals)).collect()
     }
 
     fn predict_one(&self, item: ItemIdx, user_bias: f32, residuals: &[Option<f32>]) -> f32 {
@@ -118,10 +108,7 @@ impl Residuals {
         let mut user_biases = vec![0.0_f32; by_user.n_rows()];
         let mut item_biases = vec![0.0_f32; by_item.n_rows()];
         let damped_mean = |(columns, values): (&[u32], &[f32]), others: &[f32]| {
-            let rests = columns
-                .iter()
-                .zip(values)
-                .map(|(&column, value)| value - mean - others[column as usize]);
+            let rests = columns.iter().zip(values).map(|(&column, value)| value - mean - others[column as usize]);
             rests.sum::<f32>() / (values.len() as f32 + BIAS_DAMPING)
         };
         for _ in 0..BIAS_ROUNDS {
@@ -132,11 +119,7 @@ impl Residuals {
                 *bias = damped_mean(by_user.row(user), &item_biases);
             }
         }
-        Self {
-            mean,
-            user_biases,
-            item_biases,
-        }
+        Self { mean, user_biases, item_biases }
     }
 }
 
@@ -153,30 +136,19 @@ mod tests {
     use crate::recommend::sample;
 
     fn rated(movie: u32, value: f32) -> RatedMovie {
-        RatedMovie {
-            movie: MovieId(movie),
-            rating: Rating::new(value).unwrap(),
-            timestamp: 0,
-        }
+        RatedMovie { movie: MovieId(movie), rating: Rating::new(value).unwrap(), timestamp: 0 }
     }
 
     #[test]
     fn neighbours_and_level_of_the_history_decide() {
         let (catalogue, ratings) = sample::movies_and_ratings();
         let baseline = RatingBaseline::fit(catalogue.clone(), &ratings, 50);
-        let predict = |history: &[RatedMovie], movie| {
-            baseline.predict(history, catalogue.item_idx(MovieId(movie)).unwrap())
-        };
-        let (first_camp, second_camp) = (
-            [rated(10, 5.0), rated(40, 1.0)],
-            [rated(10, 1.0), rated(40, 5.0)],
-        );
+        let predict =
+            |history: &[RatedMovie], movie| baseline.predict(history, catalogue.item_idx(MovieId(movie)).unwrap());
+        let (first_camp, second_camp) = ([rated(10, 5.0), rated(40, 1.0)], [rated(10, 1.0), rated(40, 5.0)]);
         assert!(predict(&first_camp, 20) > predict(&second_camp, 20) + 0.5);
         assert!(predict(&second_camp, 50) > predict(&first_camp, 50) + 0.5);
-        assert!(
-            predict(&[rated(10, 5.0), rated(40, 5.0)], 60)
-                > predict(&[rated(10, 2.0), rated(40, 2.0)], 60)
-        );
+        assert!(predict(&[rated(10, 5.0), rated(40, 5.0)], 60) > predict(&[rated(10, 2.0), rated(40, 2.0)], 60));
     }
 
     #[test]
@@ -184,12 +156,7 @@ mod tests {
         let (catalogue, ratings) = sample::movies_and_ratings();
         let baseline = RatingBaseline::fit(catalogue, &ratings, 50);
         for value in [0.0, 10.0] {
-            let history = [
-                rated(10, value),
-                rated(20, value),
-                rated(40, value),
-                rated(999, value),
-            ];
+            let history = [rated(10, value), rated(20, value), rated(40, value), rated(999, value)];
             for item in 0..7 {
                 let rating = baseline.predict(&history, ItemIdx(item));
                 assert!((1.0..=5.0).contains(&rating), "{rating}");

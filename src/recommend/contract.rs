@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::sample::{self, Arithmetic, Spelling};
 use super::{
-    ItemKnn, ItemNeighbors, NeuralCf, PopularityBaseline, PopularityKind, ProfileKnn,
-    ProfileWeights, RatingBaseline, RecommendError, Scorer, Semantic, Similarity, TfIdf, recommend,
+    ItemKnn, ItemNeighbors, NeuralCf, PopularityBaseline, PopularityKind, ProfileKnn, ProfileWeights, RatingBaseline,
+    RecommendError, Scorer, Semantic, Similarity, TfIdf, recommend,
 };
 use crate::domain::{Catalogue, MovieId, Query, RatedMovie, Rating, RatingMatrix, UserId};
 
@@ -25,24 +25,13 @@ fn all_methods((catalogue, ratings): (Arc<Catalogue>, Arc<RatingMatrix>)) -> Fit
         Box::new(NeuralCf::fit(catalogue.clone(), Arc::new(Arithmetic))),
     ];
     for kind in [PopularityKind::AllTime, PopularityKind::Recent] {
-        methods.push(Box::new(PopularityBaseline::fit(
-            &catalogue, &ratings, kind,
-        )));
+        methods.push(Box::new(PopularityBaseline::fit(&catalogue, &ratings, kind)));
     }
     for similarity in [Similarity::Pearson, Similarity::Cosine] {
-        methods.push(Box::new(ItemKnn::fit(
-            catalogue.clone(),
-            ratings.clone(),
-            similarity,
-        )));
+        methods.push(Box::new(ItemKnn::fit(catalogue.clone(), ratings.clone(), similarity)));
         let neighbors = Arc::new(ItemNeighbors::fit(&ratings, 3, similarity));
         for weights in [ProfileWeights::Centred, ProfileWeights::RatingMinusTwo] {
-            methods.push(Box::new(ProfileKnn::fit(
-                catalogue.clone(),
-                &ratings,
-                neighbors.clone(),
-                weights,
-            )));
+            methods.push(Box::new(ProfileKnn::fit(catalogue.clone(), &ratings, neighbors.clone(), weights)));
         }
     }
     (catalogue, methods)
@@ -61,41 +50,22 @@ fn check(method: &dyn Scorer, catalogue: &Catalogue, query: &Query) -> Option<us
         Err(error) => panic!("{name}: {error}"),
     };
     assert_eq!(scores.len(), catalogue.len(), "{name}: one slot per movie");
-    assert!(
-        scores.present().all(|(_, score)| score.value().is_finite()),
-        "{name}: finite"
-    );
-    assert_eq!(
-        method.score(query).unwrap(),
-        scores,
-        "{name}: the same query gives the same scores"
-    );
+    assert!(scores.present().all(|(_, score)| score.value().is_finite()), "{name}: finite");
+    assert_eq!(method.score(query).unwrap(), scores, "{name}: the same query gives the same scores");
     let list = recommend(method, catalogue, query).unwrap();
     assert!(list.items().len() <= query.n, "{name}: at most n");
     let movies: HashSet<MovieId> = list.items().iter().map(|item| item.movie).collect();
     assert_eq!(movies.len(), list.items().len(), "{name}: no movie twice");
-    let left_out = query
-        .history
-        .iter()
-        .map(|rated| &rated.movie)
-        .chain(&query.seeds)
-        .chain(&query.excluded);
+    let left_out = query.history.iter().map(|rated| &rated.movie).chain(&query.seeds).chain(&query.excluded);
     for movie in left_out {
-        assert!(
-            !movies.contains(movie),
-            "{name}: {movie} was to be left out"
-        );
+        assert!(!movies.contains(movie), "{name}: {movie} was to be left out");
     }
     Some(list.items().len())
 }
 
 /// A query with everything in it.
 fn rich_query() -> Query {
-    let rated = |movie, value| RatedMovie {
-        movie: MovieId(movie),
-        rating: Rating::new(value).unwrap(),
-        timestamp: 0,
-    };
+    let rated = |movie, value| RatedMovie { movie: MovieId(movie), rating: Rating::new(value).unwrap(), timestamp: 0 };
     Query {
         user: Some(UserId(3)),
         history: vec![rated(10, 5.0), rated(40, 1.0)],
@@ -112,11 +82,7 @@ fn answers_a_query_that_gives_everything() {
     let (catalogue, methods) = all_methods(sample::movies_and_ratings());
     for method in &methods {
         let found = check(method.as_ref(), &catalogue, &rich_query());
-        assert!(
-            found.is_some_and(|found| found > 0),
-            "{} found nothing",
-            method.name()
-        );
+        assert!(found.is_some_and(|found| found > 0), "{} found nothing", method.name());
     }
 }
 
@@ -124,43 +90,17 @@ fn answers_a_query_that_gives_everything() {
 fn names_are_known_words() {
     let (_, methods) = all_methods(sample::movies_and_ratings());
     for method in &methods {
-        assert!(
-            method
-                .name()
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c == '-'),
-            "{}",
-            method.name()
-        );
+        assert!(method.name().chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", method.name());
     }
 }
 
 #[test]
 fn a_cold_start_is_answered_or_declined() {
-    for data in [
-        sample::movies_and_ratings(),
-        sample::unrated(),
-        sample::empty(),
-    ] {
+    for data in [sample::movies_and_ratings(), sample::unrated(), sample::empty()] {
         let (catalogue, methods) = all_methods(data);
         for method in &methods {
-            check(
-                method.as_ref(),
-                &catalogue,
-                &Query {
-                    n: 5,
-                    ..Query::default()
-                },
-            );
-            check(
-                method.as_ref(),
-                &catalogue,
-                &Query {
-                    text: Some(String::new()),
-                    n: 5,
-                    ..Query::default()
-                },
-            );
+            check(method.as_ref(), &catalogue, &Query { n: 5, ..Query::default() });
+            check(method.as_ref(), &catalogue, &Query { text: Some(String::new()), n: 5, ..Query::default() });
         }
     }
 }
@@ -188,11 +128,7 @@ fn unknown_ids_change_nothing() {
     }
     let strangers = Query {
         user: Some(UserId(u32::MAX)),
-        history: vec![RatedMovie {
-            movie: MovieId(999),
-            rating: Rating::new(3.0).unwrap(),
-            timestamp: 0,
-        }],
+        history: vec![RatedMovie { movie: MovieId(999), rating: Rating::new(3.0).unwrap(), timestamp: 0 }],
         seeds: vec![MovieId(999)],
         n: 5,
         ..Query::default()
@@ -220,26 +156,21 @@ fn any_query() -> impl Strategy<Value = Query> {
         proptest::option::of(0_i64..100_000),
         0_usize..12,
     )
-        .prop_map(
-            |(user, history, seeds, text, excluded, asked_at, n)| Query {
-                user: user.map(UserId),
-                history,
-                seeds,
-                text,
-                excluded,
-                asked_at,
-                n,
-            },
-        )
+        .prop_map(|(user, history, seeds, text, excluded, asked_at, n)| Query {
+            user: user.map(UserId),
+            history,
+            seeds,
+            text,
+            excluded,
+            asked_at,
+            n,
+        })
 }
 
 #[test]
 fn holds_for_any_query() {
     let (catalogue, methods) = all_methods(sample::movies_and_ratings());
-    let config = ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(query in any_query())| {
         for method in &methods {
             check(method.as_ref(), &catalogue, &query);

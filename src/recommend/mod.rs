@@ -14,9 +14,11 @@ mod popularity;
 mod ports;
 mod profile_knn;
 mod prompt_search;
+pub mod ranking;
 #[cfg(test)]
 mod sample;
 mod semantic;
+pub mod signals;
 mod term_weights;
 mod tfidf;
 
@@ -28,7 +30,7 @@ pub use measure::Similarity;
 pub use neighbors::{DEFAULT_NEIGHBORS, ItemNeighbors, LONGEST_HISTORY};
 pub use neural_cf::NeuralCf;
 pub use popularity::{PopularityBaseline, PopularityKind};
-pub use ports::{MAX_QUESTIONS, NearestNeighbors, PairScorer, PortError, TextEncoder};
+pub use ports::{MAX_QUESTIONS, NearestNeighbors, PairScorer, PortError, Ranker, TextEncoder};
 pub use profile_knn::{ProfileKnn, ProfileWeights};
 pub use prompt_search::{PromptSearch, SearchWeights};
 pub use semantic::{EmbeddingText, Semantic, embedding_text};

@@ -29,10 +29,7 @@ impl Scorer for NeuralCf {
 
     fn score(&self, query: &Query) -> Result<Scores, RecommendError> {
         if query.user.is_none() {
-            return Err(RecommendError::NothingToGoBy {
-                method: self.name(),
-                needs: "a user",
-            });
+            return Err(RecommendError::NothingToGoBy { method: self.name(), needs: "a user" });
         }
         let items: Vec<ItemIdx> = (0..self.catalogue.len() as u32).map(ItemIdx).collect();
         let mut scores = Scores::absent(items.len());

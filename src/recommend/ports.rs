@@ -1,5 +1,6 @@
 //! What the methods need from outside floor 0, in domain words. `vector` and `inference` implement these.
 
+use super::ranking::Row;
 use crate::domain::{Embedding, EmbeddingSpace, ItemIdx, MovieId, Query};
 
 /// Questions that may be answered at once, at most, and so the callers that a port must be able to take at once.
@@ -50,4 +51,13 @@ pub trait PairScorer: Send + Sync {
     /// else the query says does not count. A person it knows nothing about gets the prediction for an average unknown
     /// person. Blocks until the model has run.
     fn predict(&self, query: &Query, items: &[ItemIdx]) -> Result<Vec<f32>, PortError>;
+}
+
+/// Orders candidates by their features: the second stage of the hybrid.
+pub trait Ranker: Send + Sync {
+    /// Public name, as in answers.
+    fn name(&self) -> &'static str;
+
+    /// One score per row of [`FEATURES`](super::ranking::FEATURES), higher is better. Blocks until the model has run.
+    fn score(&self, rows: &[Row]) -> Result<Vec<f32>, PortError>;
 }

@@ -45,13 +45,7 @@ impl ProfileKnn {
     ) -> Self {
         let (low, high) = ratings.scale();
         let per_point = if high > low { 4.0 / (high - low) } else { 0.0 };
-        Self {
-            catalogue,
-            neighbors,
-            weights,
-            mean: ratings.mean(),
-            per_point,
-        }
+        Self { catalogue, neighbors, weights, mean: ratings.mean(), per_point }
     }
 
     /// The movies of a history that this catalogue knows, with what each counts.
@@ -81,10 +75,7 @@ impl Scorer for ProfileKnn {
     fn score(&self, query: &Query) -> Result<Scores, RecommendError> {
         let weighed = self.weighed(&query.history);
         if weighed.is_empty() {
-            return Err(RecommendError::NothingToGoBy {
-                method: self.name(),
-                needs: "a rated movie",
-            });
+            return Err(RecommendError::NothingToGoBy { method: self.name(), needs: "a rated movie" });
         }
         let mut sums = Accumulator::<f32>::new(self.catalogue.len());
         for (item, weight) in weighed {
@@ -107,31 +98,20 @@ mod tests {
     use crate::recommend::{Similarity, recommend, sample};
 
     fn rated(movie: u32, value: f32) -> RatedMovie {
-        RatedMovie {
-            movie: MovieId(movie),
-            rating: Rating::new(value).unwrap(),
-            timestamp: 0,
-        }
+        RatedMovie { movie: MovieId(movie), rating: Rating::new(value).unwrap(), timestamp: 0 }
     }
 
     fn knn(weights: ProfileWeights) -> (ProfileKnn, Arc<Catalogue>) {
         let (catalogue, ratings) = sample::movies_and_ratings();
         let neighbors = Arc::new(ItemNeighbors::fit(&ratings, 10, Similarity::Cosine));
-        (
-            ProfileKnn::fit(catalogue.clone(), &ratings, neighbors, weights),
-            catalogue,
-        )
+        (ProfileKnn::fit(catalogue.clone(), &ratings, neighbors, weights), catalogue)
     }
 
     #[test]
     fn liked_movies_attract_and_disliked_ones_push_away() {
         let (knn, catalogue) = knn(ProfileWeights::Centred);
         let first = |history: Vec<RatedMovie>| {
-            let query = Query {
-                history,
-                n: 1,
-                ..Query::default()
-            };
+            let query = Query { history, n: 1, ..Query::default() };
             recommend(&knn, &catalogue, &query).unwrap().items()[0].movie
         };
         assert_eq!(first(vec![rated(10, 5.0), rated(40, 1.0)]), MovieId(20));
@@ -141,11 +121,8 @@ mod tests {
     #[test]
     fn weights_are_as_documented() {
         let (knn, _) = knn(ProfileWeights::RatingMinusTwo);
-        let weights: Vec<f32> = knn
-            .weighed(&[rated(10, 5.0), rated(99, 4.0), rated(20, 1.0)])
-            .into_iter()
-            .map(|(_, w)| w)
-            .collect();
+        let weights: Vec<f32> =
+            knn.weighed(&[rated(10, 5.0), rated(99, 4.0), rated(20, 1.0)]).into_iter().map(|(_, w)| w).collect();
         assert_eq!(weights, [3.0, -1.0]);
     }
 

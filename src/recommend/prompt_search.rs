@@ -108,7 +108,9 @@ impl PromptSearch {
     }
 
     fn meaning(&self, asked: &Understood) -> Result<Meaning, RecommendError> {
-        let Some((encoder, neighbors)) = &self.semantic else { return Ok(Meaning::default()) };
+        let Some((encoder, neighbors)) = &self.semantic else {
+            return Ok(Meaning::default());
+        };
         let has_text = !asked.text.is_empty();
         let texts: Vec<String> =
             has_text.then(|| asked.text.clone()).into_iter().chain(asked.without.iter().cloned()).collect();

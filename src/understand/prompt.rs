@@ -186,7 +186,9 @@ impl PromptReader {
                 return;
             }
         }
-        let Some(found) = self.rules.like.captures(&text) else { return };
+        let Some(found) = self.rules.like.captures(&text) else {
+            return;
+        };
         // The longest beginning of the rest that names a film is the anchor; what follows is the change.
         let rest = &found["rest"];
         let cuts = cut_points(rest);
@@ -209,8 +211,12 @@ impl PromptReader {
         let (mut shortest, mut longest) = (0_u16, u16::MAX);
         for (rule, is_upper) in [(&self.rules.shorter, true), (&self.rules.longer, false)] {
             let text = understood.text.clone();
-            let Some(found) = rule.captures(&text) else { continue };
-            let Some(minutes) = minutes(&found["amount"], &found["unit"]) else { continue };
+            let Some(found) = rule.captures(&text) else {
+                continue;
+            };
+            let Some(minutes) = minutes(&found["amount"], &found["unit"]) else {
+                continue;
+            };
             *(if is_upper { &mut longest } else { &mut shortest }) = minutes;
             understood.text = without(&text, &found, "");
         }
@@ -265,7 +271,9 @@ impl PromptReader {
 
     fn read_languages(&self, understood: &mut Understood) {
         let text = understood.text.clone();
-        let Some(found) = self.rules.language.captures(&text).filter(|_| self.knows_languages) else { return };
+        let Some(found) = self.rules.language.captures(&text).filter(|_| self.knows_languages) else {
+            return;
+        };
         let word = found.name("a").or(found.name("b")).map_or("", |word| word.as_str()).to_lowercase();
         if let Some((_, code)) = LANGUAGES.iter().find(|(name, _)| *name == word) {
             understood.languages.push((*code).to_owned());

@@ -255,7 +255,9 @@ fn beginnings(number: u32, title: &Title) -> Vec<Beginning> {
     let mut start = 0;
     let mut is_first = true;
     for word in title.text.split(' ').take(MOST_WORDS) {
-        let Ok(position) = u16::try_from(start) else { break };
+        let Ok(position) = u16::try_from(start) else {
+            break;
+        };
         let is_article = OMITTED_ARTICLES.contains(&word);
         if start == 0 || !is_article {
             found.push(Beginning { title: number, start: position, is_first });

@@ -247,7 +247,9 @@ impl TitleResolver {
 
     /// Those of the year asked for; else those of the year before or after, or of a year not known.
     fn of_year(&self, found: Vec<Found>, asked: Option<AskedYear>) -> Vec<Found> {
-        let Some(AskedYear { year, may_be_off }) = asked else { return found };
+        let Some(AskedYear { year, may_be_off }) = asked else {
+            return found;
+        };
         let year_of = |&(_, item): &Found| self.titles[item as usize].year;
         let (same, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|entry| year_of(entry) == Some(year));
         if !same.is_empty() || !may_be_off {

@@ -56,7 +56,9 @@ impl Sequels {
         let start = self.titles.partition_point(|(form, _)| form.as_str() < base);
         let mut films: Vec<(u16, u32, Option<usize>)> = Vec::new();
         for (form, item) in &self.titles[start..] {
-            let Some(rest) = form.strip_prefix(base) else { break };
+            let Some(rest) = form.strip_prefix(base) else {
+                break;
+            };
             if !(rest.is_empty() || rest.starts_with(' ')) {
                 continue;
             }

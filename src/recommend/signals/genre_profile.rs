@@ -1,0 +1,65 @@
+//! Content alone: how well a movie's genres fit those of the history.
+//!
+//! Genres weigh ln(n / n_g), the rarer the more; the score is the cosine of the movie's genre vector and the sum of
+//! the history's, by preference.
+
+use super::{Profile, Signal};
+use crate::domain::Catalogue;
+use crate::math::SparseRows;
+
+/// Unit genre vectors of all movies.
+#[derive(Clone, Debug)]
+pub struct GenreProfile {
+    by_movie: SparseRows,
+}
+
+impl GenreProfile {
+    /// Weighs the genres of the catalogue.
+    pub fn fit(catalogue: &Catalogue) -> Self {
+        let mut names: Vec<String> =
+            catalogue.movies().iter().flat_map(|movie| movie.genres.iter().map(|genre| genre.to_lowercase())).collect();
+        names.sort_unstable();
+        names.dedup();
+        let genres_of = |movie: &crate::domain::Movie| {
+            let mut genres: Vec<usize> =
+                movie.genres.iter().filter_map(|genre| names.binary_search(&genre.to_lowercase()).ok()).collect();
+            genres.sort_unstable();
+            genres.dedup();
+            genres
+        };
+        let mut counts = vec![0_usize; names.len()];
+        let of_movies: Vec<Vec<usize>> = catalogue.movies().iter().map(genres_of).collect();
+        of_movies.iter().flatten().for_each(|&genre| counts[genre] += 1);
+        let rarity = |genre: usize| (catalogue.len() as f32 / counts[genre] as f32).ln();
+        let entries = (0_u32..).zip(&of_movies).flat_map(|(row, genres)| {
+            let norm = genres.iter().map(|&genre| rarity(genre).powi(2)).sum::<f32>().sqrt().max(1e-9);
+            genres.iter().map(move |&genre| (row, genre as u32, rarity(genre) / norm))
+        });
+        Self { by_movie: SparseRows::from_sorted(catalogue.len(), names.len(), entries) }
+    }
+}
+
+impl Signal for GenreProfile {
+    fn name(&self) -> &'static str {
+        "genres"
+    }
+
+    fn add_scores(&self, profile: &Profile, scores: &mut [f32]) {
+        let mut wanted = vec![0.0_f32; self.by_movie.n_columns()];
+        for rated in &profile.items {
+            let (genres, weights) = self.by_movie.row(rated.item.row());
+            for (&genre, weight) in genres.iter().zip(weights) {
+                wanted[genre as usize] += rated.preference * weight;
+            }
+        }
+        let norm = wanted.iter().map(|weight| weight * weight).sum::<f32>().sqrt();
+        if norm <= 0.0 {
+            return;
+        }
+        for (row, score) in scores.iter_mut().enumerate() {
+            let (genres, weights) = self.by_movie.row(row);
+            let dot: f32 = genres.iter().zip(weights).map(|(&genre, weight)| wanted[genre as usize] * weight).sum();
+            *score += dot / norm;
+        }
+    }
+}

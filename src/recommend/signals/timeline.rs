@@ -1,0 +1,123 @@
+//! When each movie was rated: popularity at any time of asking, at several rates of forgetting.
+//!
+//! The decayed count of a movie at time T is Σ_{t ≤ T} 2^(−(T − t)/h). It is kept as a state after every rating,
+//! s_k = 1 + s_{k−1} 2^(−Δt/h), so that any T is answered by one binary search. "Returning" counts are of ratings given
+//! on a later visit than the person's first, which tell what people come back for.
+
+use crate::domain::{ItemIdx, RatingMatrix, UserIdx};
+
+/// Half-lives h of the decayed counts, in days.
+pub const HALF_LIVES_DAYS: [f64; 4] = [3.0, 14.0, 60.0, 365.0];
+/// Half-life of the counts of returning people, in days.
+const RETURNING_HALF_LIFE_DAYS: f64 = 30.0;
+/// A rating so long after the person's first one, in seconds, belongs to a later visit.
+const LATER_VISIT_S: i64 = 86_400;
+
+const DAY_S: f64 = 86_400.0;
+const N_STATES: usize = HALF_LIVES_DAYS.len() + 1;
+
+/// All rating times by movie.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    starts: Vec<usize>,
+    times: Vec<i64>,
+    states: Vec<[f32; N_STATES]>,
+    newest: i64,
+}
+
+/// What is popular at one time of asking.
+#[derive(Clone, Debug, Default)]
+pub struct Moment {
+    /// Ratings of each movie up to then.
+    pub counts: Vec<u32>,
+    /// Decayed counts by half-life, relative to the movie with the most.
+    pub decayed: [Vec<f32>; HALF_LIVES_DAYS.len()],
+    /// Decayed counts of returning people, relative to the movie with the most.
+    pub returning: Vec<f32>,
+}
+
+impl Timeline {
+    /// Sorts the ratings of every movie by time.
+    pub fn fit(ratings: &RatingMatrix) -> Self {
+        let n_items = ratings.by_item().n_rows();
+        let mut events: Vec<(u32, i64, bool)> = Vec::with_capacity(ratings.len());
+        for user in (0..ratings.users().len() as u32).map(UserIdx) {
+            let first = ratings.history(user).map(|(_, _, time)| time).min().unwrap_or(0);
+            events.extend(ratings.history(user).map(|(item, _, time)| (item.0, time, time - first > LATER_VISIT_S)));
+        }
+        events.sort_unstable();
+        let mut starts = vec![0; n_items + 1];
+        let mut states = Vec::with_capacity(events.len());
+        let mut last: Option<(u32, i64, [f32; N_STATES])> = None;
+        for &(item, time, returning) in &events {
+            starts[item as usize + 1] += 1;
+            let before = last.filter(|&(other, ..)| other == item);
+            let mut state = before.map_or([0.0; N_STATES], |(_, then, state)| forget(state, time - then));
+            state[..HALF_LIVES_DAYS.len()].iter_mut().for_each(|count| *count += 1.0);
+            state[HALF_LIVES_DAYS.len()] += f32::from(u8::from(returning));
+            states.push(state);
+            last = Some((item, time, state));
+        }
+        for item in 0..n_items {
+            starts[item + 1] += starts[item];
+        }
+        let newest = events.iter().map(|&(_, time, _)| time).max().unwrap_or(0);
+        Self { starts, times: events.into_iter().map(|(_, time, _)| time).collect(), states, newest }
+    }
+
+    /// Time of the newest rating, in seconds since 1970.
+    pub fn newest(&self) -> i64 {
+        self.newest
+    }
+
+    /// What is popular at a time. Later than the newest rating nothing changes any more: all counts fade alike.
+    pub fn at(&self, time: i64) -> Moment {
+        let time = time.min(self.newest);
+        let n_items = self.starts.len() - 1;
+        let mut moment = Moment { counts: Vec::with_capacity(n_items), ..Moment::default() };
+        for item in 0..n_items {
+            let n = self.n_until(item, time);
+            moment.counts.push(n as u32);
+            let place = self.starts[item] + n;
+            let state =
+                if n == 0 { [0.0; N_STATES] } else { forget(self.states[place - 1], time - self.times[place - 1]) };
+            for (counts, value) in moment.decayed.iter_mut().chain([&mut moment.returning]).zip(state) {
+                counts.push(value);
+            }
+        }
+        moment.decayed.iter_mut().chain([&mut moment.returning]).for_each(|counts| make_relative(counts));
+        moment
+    }
+
+    /// Ratings of a movie after one time and up to another.
+    pub fn n_between(&self, item: ItemIdx, after: i64, until: i64) -> usize {
+        self.n_until(item.row(), until).saturating_sub(self.n_until(item.row(), after))
+    }
+
+    /// Time of a movie's first rating.
+    pub fn first_rated(&self, item: ItemIdx) -> Option<i64> {
+        let range = self.starts[item.row()]..self.starts[item.row() + 1];
+        self.times[range].first().copied()
+    }
+
+    fn n_until(&self, item: usize, time: i64) -> usize {
+        self.times[self.starts[item]..self.starts[item + 1]].partition_point(|&then| then <= time)
+    }
+}
+
+fn forget(mut state: [f32; N_STATES], seconds: i64) -> [f32; N_STATES] {
+    let days = seconds as f64 / DAY_S;
+    for (count, half_life) in state.iter_mut().zip(HALF_LIVES_DAYS.iter().chain([&RETURNING_HALF_LIFE_DAYS])) {
+        *count *= (-days / half_life).exp2() as f32;
+    }
+    state
+}
+
+fn make_relative(counts: &mut [f32]) {
+    let most = counts.iter().copied().fold(0.0, f32::max);
+    if most > 0.0 {
+        for count in counts {
+            *count /= most;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! User-based collaborative filtering: what the people most like this one preferred.
+//!
+//! sim(u, v) = x_u·x_v / (|x_u| |x_v| + 10) on preference weights; the score of a movie is Σ sim(u, v) x_vi over the 50
+//! nearest people (Herlocker et al. 1999, with the shrinkage in the denominator as in Ferrari Dacrema et al. 2019).
+
+use std::sync::Arc;
+
+use super::{Preferences, Profile, Signal};
+use crate::math::{Accumulator, top_k};
+
+/// People whose preferences are summed.
+const N_NEIGHBORS: usize = 50;
+/// Added to the product of the norms, so that an agreement on few films says little.
+const SHRINKAGE: f32 = 10.0;
+
+/// The people, ready to be compared with.
+#[derive(Clone, Debug)]
+pub struct UserKnn {
+    preferences: Arc<Preferences>,
+    norms: Vec<f32>,
+}
+
+impl UserKnn {
+    /// Computes everybody's norm.
+    pub fn fit(preferences: Arc<Preferences>) -> Self {
+        let by_user = preferences.by_user();
+        let norm = |user| by_user.row(user).1.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let norms = (0..by_user.n_rows()).map(norm).collect();
+        Self { preferences, norms }
+    }
+
+    /// The nearest people with their similarity, best first; never the person themselves.
+    fn neighbors(&self, profile: &Profile) -> Vec<(u32, f32)> {
+        let mut dots = Accumulator::<f32>::new(self.norms.len());
+        let mut square = 0.0;
+        for rated in &profile.items {
+            square += rated.preference * rated.preference;
+            let (users, values) = self.preferences.by_item().row(rated.item.row());
+            for (&user, &value) in users.iter().zip(values) {
+                *dots.slot(user) += rated.preference * value;
+            }
+        }
+        let norm = square.sqrt();
+        let own = profile.user.map(|user| user.0);
+        let similar: Vec<(u32, f32)> = dots
+            .drain()
+            .filter(|&(user, _)| Some(user) != own)
+            .map(|(user, dot)| (user, dot / (norm * self.norms[user as usize] + SHRINKAGE)))
+            .collect();
+        top_k(similar, N_NEIGHBORS, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)))
+    }
+}
+
+impl Signal for UserKnn {
+    fn name(&self) -> &'static str {
+        "user-knn"
+    }
+
+    fn add_scores(&self, profile: &Profile, scores: &mut [f32]) {
+        for (user, similarity) in self.neighbors(profile) {
+            let (items, values) = self.preferences.by_user().row(user as usize);
+            for (&item, &value) in items.iter().zip(values) {
+                scores[item as usize] += similarity * value;
+            }
+        }
+    }
+}
