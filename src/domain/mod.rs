@@ -11,6 +11,7 @@ mod movie;
 mod query;
 mod ranking;
 mod rating;
+mod split;
 mod vocabulary;
 
 pub use catalogue::{Catalogue, Popularity};
@@ -20,4 +21,5 @@ pub use movie::{Movie, Votes};
 pub use query::{Query, RatedMovie};
 pub use ranking::{RankedList, Score, ScoredItem};
 pub use rating::{Interaction, MAX_TIMESTAMP_S, Rating, RatingError, RatingMatrix};
+pub use split::{Split, folds, global_temporal, user_temporal};
 pub use vocabulary::Vocabulary;

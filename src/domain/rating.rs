@@ -99,6 +99,15 @@ impl RatingMatrix {
         columns.iter().zip(values).zip(times).map(|((&item, &value), &time)| (ItemIdx(item), value, time))
     }
 
+    /// All ratings as events, by user, then by item.
+    pub fn interactions<'a>(&'a self, movies: &'a Vocabulary<MovieId>) -> impl Iterator<Item = Interaction> + 'a {
+        self.users.ids().iter().zip(0..).flat_map(move |(&user, row)| {
+            self.history(UserIdx(row)).filter_map(move |(item, value, timestamp)| {
+                Some(Interaction { user, movie: movies.id_at(item.row()), rating: Rating::new(value).ok()?, timestamp })
+            })
+        })
+    }
+
     /// Times of all ratings, in the order of [`Self::by_user`]'s entries (seconds since 1970).
     pub fn timestamps(&self) -> &[i64] {
         &self.timestamps

@@ -1,11 +1,13 @@
 //! The answers: synchronous code that reads one snapshot.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::EngineError;
 use super::snapshot::{Base, Snapshot};
-use crate::domain::{ItemIdx, Movie, MovieId, Popularity, Query, RankedList, RatedMovie, Rating, UserId};
-use crate::recommend::{self, PortError, RecommendError, Scorer};
+use crate::domain::{ItemIdx, Movie, MovieId, Popularity, Query, RatedMovie, Rating, ScoredItem, UserId};
+use crate::recommend::ranking::Explanation;
+use crate::recommend::{PortError, RecommendError, Scorer, recommend_in_turn};
 use crate::understand::Understood;
 
 /// What orders a user's recommendations.
@@ -15,6 +17,30 @@ pub enum RankBy {
     Score,
     /// The predicted rating, over the whole catalogue.
     PredictedRating,
+}
+
+/// What to recommend to a user.
+#[derive(Clone, Copy, Debug)]
+pub struct UserQuestion {
+    /// What orders the recommendations.
+    pub rank_by: RankBy,
+    /// At most so many movies.
+    pub top_k: usize,
+    /// The time of asking, in seconds since 1970 (UTC).
+    pub asked_at: i64,
+    /// Whether to say what raised each movie.
+    pub explain: bool,
+}
+
+/// Why a movie stands where it stands: see [`Explanation`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    /// Its score above that of the average candidate.
+    pub above_average: f32,
+    /// What each kind of signal changes in the score, strongest first.
+    pub signals: Vec<(&'static str, f32)>,
+    /// What films of the user's own history change in it: id, title, difference; strongest first.
+    pub because_of: Vec<(MovieId, String, f32)>,
 }
 
 /// How to take a text.
@@ -65,6 +91,8 @@ pub struct RecommendedMovie {
     pub method: &'static str,
     /// A predicted rating on the data set's own scale, and what predicted it.
     pub predicted_rating: Option<(f32, &'static str)>,
+    /// What raised it, where that was asked for and the hybrid ranked.
+    pub explanation: Option<Explained>,
 }
 
 impl RecommendedMovie {
@@ -144,20 +172,44 @@ pub(super) fn suggest(snapshot: &Snapshot, typed: &str, n: usize) -> Vec<Suggest
 pub(super) fn recommend(
     snapshot: &Snapshot,
     user: UserId,
-    rank_by: RankBy,
-    top_k: usize,
+    question: UserQuestion,
 ) -> Result<Recommendations, EngineError> {
+    let UserQuestion { rank_by, top_k, asked_at, explain } = question;
     let base = &snapshot.base;
     let history = history(base, user);
     let cold_start = history.is_empty();
-    let query = Query { user: Some(user), history, n: top_k, ..Query::default() };
-    let mut movies = match (rank_by, &snapshot.network) {
-        (RankBy::Score, _) => gather(base, &query, &[&base.profile_knn, &base.popularity])?,
-        (RankBy::PredictedRating, Some(network)) => gather(base, &query, &[&network.ranking])?,
-        (RankBy::PredictedRating, None) => gather(base, &query, &[&base.baseline])?,
+    let query = Query { user: Some(user), history, n: top_k, asked_at: Some(asked_at), ..Query::default() };
+    let hybrid = snapshot.hybrid();
+    let mut movies = match (rank_by, &snapshot.network, &hybrid) {
+        (RankBy::Score, _, Some(hybrid)) => gather(base, &query, &[hybrid, &base.popularity])?,
+        (RankBy::Score, _, None) => gather(base, &query, &[&base.profile_knn, &base.popularity])?,
+        (RankBy::PredictedRating, Some(network), _) => gather(base, &query, &[&network.ranking])?,
+        (RankBy::PredictedRating, None, _) => gather(base, &query, &[&base.baseline])?,
     };
     predict_ratings(snapshot, &query, &mut movies)?;
+    if let Some(hybrid) = hybrid.filter(|_| explain && !cold_start) {
+        let shown: Vec<MovieId> = movies.iter().map(|movie| movie.movie().id).collect();
+        let explanations = hybrid.explain(&query, &shown).map_err(recommend_error)?;
+        let mut by_movie: HashMap<MovieId, Explanation> =
+            explanations.into_iter().map(|explanation| (explanation.movie, explanation)).collect();
+        for movie in &mut movies {
+            movie.explanation = by_movie.remove(&movie.movie().id).map(|explanation| explained(base, &explanation));
+        }
+    }
     Ok(Recommendations { movies, cold_start })
+}
+
+/// The explanation with titles.
+fn explained(base: &Arc<Base>, explanation: &Explanation) -> Explained {
+    let film = |&(movie, effect): &(MovieId, f32)| {
+        let title = base.catalogue.movie(base.catalogue.item_idx(movie)?).title.clone();
+        Some((movie, title, effect))
+    };
+    Explained {
+        above_average: explanation.above_average,
+        signals: explanation.signals.clone(),
+        because_of: explanation.because_of.iter().filter_map(film).collect(),
+    }
 }
 
 /// Movies like the one the text names, or movies that fit the text.
@@ -197,7 +249,7 @@ fn fused(snapshot: &Snapshot, text: &str, top_k: usize) -> Result<Found, EngineE
     let understood = base.prompts.read(text, &base.titles);
     let search = snapshot.semantic.as_ref().map_or(&base.prompt_search, |semantic| &semantic.prompt_search);
     let ranked = search.search(&understood, top_k).map_err(recommend_error)?;
-    let movies = with_method(base, &ranked, search.name()).collect();
+    let movies = ranked.items().iter().filter_map(|&scored| recommended(base, scored, search.name())).collect();
     Ok(Found { method: search.name(), movies, title: None, understood: Some(understood) })
 }
 
@@ -212,39 +264,21 @@ fn first_method(movies: &[RecommendedMovie], default: &'static str) -> &'static 
     movies.first().map_or(default, |movie| movie.method)
 }
 
-/// Asks the scorers in turn until there are `query.n` movies; each only adds what the ones before did not find.
+/// Asks the scorers in turn, see [`recommend_in_turn`].
 fn gather(base: &Arc<Base>, query: &Query, scorers: &[&dyn Scorer]) -> Result<Vec<RecommendedMovie>, EngineError> {
-    let mut query = query.clone();
-    let mut movies: Vec<RecommendedMovie> = Vec::with_capacity(query.n);
-    for &scorer in scorers {
-        let ranked = match recommend::recommend(scorer, &base.catalogue, &query) {
-            Ok(ranked) => ranked,
-            Err(RecommendError::NothingToGoBy { .. }) => continue,
-            Err(error) => return Err(recommend_error(error)),
-        };
-        query.excluded.extend(ranked.items().iter().map(|item| item.movie));
-        query.n -= ranked.items().len();
-        movies.extend(with_method(base, &ranked, scorer.name()));
-        if query.n == 0 {
-            break;
-        }
-    }
-    Ok(movies)
+    let found = recommend_in_turn(scorers, &base.catalogue, query).map_err(recommend_error)?;
+    Ok(found.into_iter().filter_map(|(scored, method)| recommended(base, scored, method)).collect())
 }
 
-fn with_method<'a>(
-    base: &'a Arc<Base>,
-    ranked: &'a RankedList,
-    method: &'static str,
-) -> impl Iterator<Item = RecommendedMovie> + 'a {
-    ranked.items().iter().filter_map(move |scored| {
-        Some(RecommendedMovie {
-            item: base.catalogue.item_idx(scored.movie)?,
-            base: Arc::clone(base),
-            score: scored.score.value(),
-            method,
-            predicted_rating: None,
-        })
+fn recommended(base: &Arc<Base>, scored: ScoredItem, method: &'static str) -> Option<RecommendedMovie> {
+    let item = base.catalogue.item_idx(scored.movie)?;
+    Some(RecommendedMovie {
+        base: Arc::clone(base),
+        item,
+        score: scored.score.value(),
+        method,
+        predicted_rating: None,
+        explanation: None,
     })
 }
 

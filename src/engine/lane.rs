@@ -19,6 +19,10 @@ pub(super) struct Lane {
 pub(super) struct Stop(Arc<Slot>);
 
 impl Stop {
+    pub(super) fn ask(&self) {
+        self.0.change(|state| state.stop = true);
+    }
+
     pub(super) fn is_asked(&self) -> bool {
         self.0.lock().stop
     }

@@ -6,6 +6,7 @@
 mod answers;
 mod cell;
 mod encoder_lane;
+mod hybrid_fit;
 mod lane;
 mod loader;
 mod looker;
@@ -13,6 +14,7 @@ mod network_lane;
 mod snapshot;
 mod status;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -21,8 +23,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 
 pub use answers::{
-    Found, PromptMethod, RankBy, Recommendations, RecommendedMovie, ResolvedTitle, SuggestedTitle, TextMode,
-    TextQuestion,
+    Explained, Found, PromptMethod, RankBy, Recommendations, RecommendedMovie, ResolvedTitle, SuggestedTitle, TextMode,
+    TextQuestion, UserQuestion,
 };
 pub use status::{ModelReport, ModelState, Part, PartState, Status};
 
@@ -32,10 +34,10 @@ use crate::domain::UserId;
 use crate::store::{Store, StoreError};
 use cell::SnapshotCell;
 use encoder_lane::EncoderLane;
-use lane::Lane;
+use lane::{Lane, Stop};
 use loader::RuntimeSlot;
 use network_lane::NetworkLane;
-use snapshot::Snapshot;
+use snapshot::{Base, Snapshot};
 
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +83,8 @@ pub struct Engine {
     shared: Arc<Shared>,
     permits: Arc<Semaphore>,
     lanes: Arc<[Lane]>,
+    /// Ends the base loader early.
+    stop: Stop,
     base_loader: Option<JoinHandle<()>>,
 }
 
@@ -117,18 +121,24 @@ impl Engine {
             Lane::start("encoder-loader", EncoderLane::new(Arc::clone(&shared)))?,
         ]);
         let (loaded, when_loaded) = oneshot::channel();
-        let of_thread = (Arc::clone(&shared), Arc::clone(&lanes));
+        let stop = Stop::default();
+        let of_thread = (Arc::clone(&shared), Arc::clone(&lanes), stop.clone());
         let base_loader = std::thread::Builder::new().name("base-loader".to_owned()).spawn(move || {
-            let (shared, lanes) = of_thread;
-            let outcome = loader::load_base(&shared.store, &shared.status).map(|base| {
-                shared.cell.fill(Snapshot::first(Arc::new(base)));
+            let (shared, lanes, stop) = of_thread;
+            let base = loader::load_base(&shared.store, &shared.status).map(Arc::new);
+            if let Ok(base) = &base {
+                shared.cell.fill(Snapshot::first(Arc::clone(base)));
                 lanes.iter().for_each(Lane::look_again);
-            });
+            }
             // Nobody waits for it any more when the daemon stops meanwhile.
-            let _ = loaded.send(outcome);
+            let fitted = base.as_ref().ok().map(Arc::clone);
+            let _ = loaded.send(base.map(|_| ()));
+            if let Some(base) = fitted {
+                fit_hybrid(&shared, &base, &stop);
+            }
         })?;
         let permits = Arc::new(Semaphore::new(config.http.max_requests));
-        Ok((Self { shared, permits, lanes, base_loader: Some(base_loader) }, when_loaded))
+        Ok((Self { shared, permits, lanes, stop, base_loader: Some(base_loader) }, when_loaded))
     }
 
     /// Asks the loaders to look at the models folder again; many calls during one look cause one further look.
@@ -161,10 +171,9 @@ impl Engine {
     pub async fn recommend(
         &self,
         user: UserId,
-        rank_by: RankBy,
-        top_k: usize,
+        question: UserQuestion,
     ) -> Result<Answer<Recommendations>, EngineError> {
-        self.answer(move |snapshot| answers::recommend(snapshot, user, rank_by, top_k)).await
+        self.answer(move |snapshot| answers::recommend(snapshot, user, question)).await
     }
 
     /// Movies like the one a text names, or movies that fit the text.
@@ -200,9 +209,18 @@ impl Engine {
     }
 }
 
+/// A defect there must not take the answers along: the methods of the base go on serving.
+fn fit_hybrid(shared: &Shared, base: &Base, stop: &Stop) {
+    if catch_unwind(AssertUnwindSafe(|| hybrid_fit::fit(shared, base, stop))).is_err() {
+        tracing::error!("fitting the hybrid was broken off by a defect; simpler methods answer");
+        shared.status.set_part(Part::Hybrid, PartState::Failed("a defect; the log says where".to_owned()));
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
         // It holds the lanes too, so it has to end first.
+        self.stop.ask();
         if let Some(base_loader) = self.base_loader.take() {
             let _ = base_loader.join();
         }

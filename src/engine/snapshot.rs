@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::artifact::ArtifactId;
 use crate::domain::{Catalogue, RatingMatrix};
+use crate::recommend::ranking::{FittedSignals, Hybrid};
 use crate::recommend::{
-    Bm25, ItemKnn, NeuralCf, PairScorer, PopularityBaseline, ProfileKnn, PromptSearch, RatingBaseline, Semantic, TfIdf,
+    Bm25, ItemKnn, NeuralCf, PairScorer, PopularityBaseline, ProfileKnn, PromptSearch, Ranker, RatingBaseline,
+    Semantic, TfIdf,
 };
 use crate::understand::{PromptReader, TitleResolver, TitleSuggester};
 
@@ -42,6 +44,12 @@ pub(super) struct Network {
     pub(super) ranking: NeuralCf,
 }
 
+/// The signals, and the ranker that was fitted with them.
+pub(super) struct FittedHybrid {
+    pub(super) signals: Arc<FittedSignals>,
+    pub(super) ranker: Arc<dyn Ranker>,
+}
+
 /// One generation. Parts are shared with the generations before and after, as far as they did not change.
 #[derive(Clone)]
 pub(super) struct Snapshot {
@@ -49,12 +57,21 @@ pub(super) struct Snapshot {
     pub(super) base: Arc<Base>,
     pub(super) semantic: Option<Arc<SemanticSearch>>,
     pub(super) network: Option<Arc<Network>>,
+    pub(super) hybrid: Option<Arc<FittedHybrid>>,
 }
 
 impl Snapshot {
     /// The first generation: no models yet.
     pub(super) fn first(base: Arc<Base>) -> Self {
-        Self { generation: 1, base, semantic: None, network: None }
+        Self { generation: 1, base, semantic: None, network: None, hybrid: None }
+    }
+}
+
+impl Snapshot {
+    /// Signals and ranker, once the signals are fitted.
+    pub(super) fn hybrid(&self) -> Option<Hybrid> {
+        let FittedHybrid { signals, ranker } = self.hybrid.as_deref()?;
+        Some(Hybrid::new(Arc::clone(signals), Arc::clone(ranker)))
     }
 }
 

@@ -12,6 +12,8 @@ pub enum Part {
     Catalogue,
     /// The methods fitted on them.
     Recommenders,
+    /// The signals and the ranker fitted from the ratings.
+    Hybrid,
     /// The rating network.
     RatingNetwork,
     /// The text encoder.
@@ -23,9 +25,10 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Catalogue,
         Self::Recommenders,
+        Self::Hybrid,
         Self::RatingNetwork,
         Self::TextEncoder,
         Self::Embeddings,
@@ -37,6 +40,7 @@ impl Part {
         match self {
             Self::Catalogue => "catalogue",
             Self::Recommenders => "recommenders",
+            Self::Hybrid => "hybrid",
             Self::RatingNetwork => "rating-network",
             Self::TextEncoder => "text-encoder",
             Self::Embeddings => "embeddings",

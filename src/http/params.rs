@@ -32,6 +32,15 @@ impl Params {
         self.0.get(name).map(String::as_str)
     }
 
+    /// A parameter that is `true` or `false` (the default).
+    pub(super) fn flag(&self, name: &str) -> Result<bool, HttpError> {
+        match self.text(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(HttpError::bad_request(format!("The parameter {name} must be true or false."))),
+        }
+    }
+
     /// `top_k`, between 1 and `most`.
     pub(super) fn top_k(&self, default: usize, most: usize) -> Result<usize, HttpError> {
         let Some(text) = self.text("top_k") else { return Ok(default.min(most)) };

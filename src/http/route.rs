@@ -40,7 +40,7 @@ impl Route {
     /// Names of the query parameters it takes.
     pub(super) fn parameters(self) -> &'static [&'static str] {
         match self {
-            Self::UserRecommend => &["top_k", "rank_by"],
+            Self::UserRecommend => &["top_k", "rank_by", "asked_at", "explain"],
             Self::TitleOrPrompt => &["input_text", "top_k", "mode", "method"],
             Self::Titles => &["prefix", "top_k"],
             _ => &[],

@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::respond::{Reply, set_header};
-use crate::domain::UserId;
-use crate::engine::{Answer, ModelReport, Part, PartState, Recommendations, RecommendedMovie, SuggestedTitle};
+use crate::domain::{MovieId, UserId};
+use crate::engine::{
+    Answer, Explained, ModelReport, Part, PartState, Recommendations, RecommendedMovie, SuggestedTitle,
+};
 use crate::understand::Understood;
 
 /// `/user_recommend/{user_id}`.
@@ -36,6 +38,44 @@ struct UserRecommendation<'a> {
     popularity: f32,
     overview: Option<&'a str>,
     poster_path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<ExplanationJson<'a>>,
+}
+
+/// Why a movie stands where it stands.
+#[derive(Serialize)]
+struct ExplanationJson<'a> {
+    above_average: f32,
+    signals: Vec<SignalEffect>,
+    because_of: Vec<FilmEffect<'a>>,
+}
+
+#[derive(Serialize)]
+struct SignalEffect {
+    signal: &'static str,
+    effect: f32,
+}
+
+#[derive(Serialize)]
+struct FilmEffect<'a> {
+    movie_id: u32,
+    title: &'a str,
+    effect: f32,
+}
+
+impl<'a> From<&'a Explained> for ExplanationJson<'a> {
+    fn from(explained: &'a Explained) -> Self {
+        let film = |(movie, title, effect): &'a (MovieId, String, f32)| FilmEffect {
+            movie_id: movie.0,
+            title,
+            effect: *effect,
+        };
+        Self {
+            above_average: explained.above_average,
+            signals: explained.signals.iter().map(|&(signal, effect)| SignalEffect { signal, effect }).collect(),
+            because_of: explained.because_of.iter().map(film).collect(),
+        }
+    }
 }
 
 impl<'a> UserRecommendations<'a> {
@@ -62,6 +102,7 @@ impl<'a> From<&'a RecommendedMovie> for UserRecommendation<'a> {
             popularity: figures.popularity,
             overview: movie.overview.as_deref(),
             poster_path: movie.poster_path.as_deref(),
+            explanation: found.explanation.as_ref().map(ExplanationJson::from),
         }
     }
 }

@@ -57,7 +57,11 @@ fn write_ratings(file: &mut dyn Write, catalogue: &Catalogue, ratings: &RatingMa
     Ok(())
 }
 
-fn write_file(dir: &Path, name: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), ImportError> {
+pub(super) fn write_file(
+    dir: &Path,
+    name: &str,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), ImportError> {
     let target = dir.join(name);
     let temporary = dir.join(format!(".{name}.{}.tmp", std::process::id()));
     let outcome = write_synced(&temporary, write).and_then(|()| std::fs::rename(&temporary, &target));

@@ -6,6 +6,7 @@
 //!
 //! The only room that knows `csv` and `json5`.
 
+mod evaluation;
 mod export;
 mod figures;
 mod format;
@@ -30,6 +31,7 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use evaluation::{export_split, import_ratings, read_recommendations};
 pub use export::{ExportReport, export};
 pub use format::{Format, UnknownFormat, detect};
 pub use overviews::Overviews;

@@ -8,7 +8,7 @@ use super::figures::Figures;
 use super::format::Layout;
 use super::genres::split_genres;
 use super::links::Links;
-use super::ratings::{RatingColumns, read_ratings};
+use super::ratings::{RatingColumns, read_all_ratings, read_ratings};
 use super::rows::{Encoding, Field, Rows};
 use super::session::{Session, Stop};
 use super::title::parse_title;
@@ -73,14 +73,25 @@ fn parse_movie(session: &mut Session<'_>, rows: &Rows, columns: &MovieColumns) -
 
 /// Reads `ratings.csv`: `userId,movieId,rating,timestamp` in any order. The file knows no quotes but around numbers.
 pub(super) fn read_ratings_csv(path: &Path, session: &mut Session<'_>) -> Result<(), ImportError> {
+    let (mut rows, columns) = open_ratings(path)?;
+    read_ratings(session, &mut rows, columns)
+}
+
+/// The same for a file of its own, whose movies were not handed over before.
+pub(super) fn read_lone_ratings(path: &Path, session: &mut Session<'_>) -> Result<(), ImportError> {
+    let (mut rows, columns) = open_ratings(path)?;
+    read_all_ratings(session, &mut rows, columns)
+}
+
+fn open_ratings(path: &Path) -> Result<(Rows, RatingColumns), ImportError> {
     let mut rows = Rows::open_plain(path, ",", Encoding::Utf8)?;
-    let columns = rows.header()?;
+    let header = rows.header()?;
     let columns = RatingColumns {
-        user: columns.require(&["userId"])?,
-        movie: columns.require(&["movieId"])?,
-        rating: columns.require(&["rating"])?,
-        timestamp: columns.find("timestamp"),
+        user: header.require(&["userId"])?,
+        movie: header.require(&["movieId"])?,
+        rating: header.require(&["rating"])?,
+        timestamp: header.find("timestamp"),
         scale: (0.0, 10.0),
     };
-    read_ratings(session, &mut rows, columns)
+    Ok((rows, columns))
 }

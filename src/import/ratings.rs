@@ -47,6 +47,15 @@ pub(super) fn read_ratings(
     })
 }
 
+/// Hands over all ratings, whatever their movies.
+pub(super) fn read_all_ratings(
+    session: &mut Session<'_>,
+    rows: &mut Rows,
+    columns: RatingColumns,
+) -> Result<(), ImportError> {
+    session.each_row(rows, |session, rows| session.rating(parse(rows, columns)?))
+}
+
 fn parse(rows: &Rows, columns: RatingColumns) -> Result<Interaction, Fault> {
     Ok(Interaction {
         user: user_id(rows, columns.user)?,

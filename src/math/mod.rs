@@ -2,12 +2,16 @@
 
 mod accumulator;
 mod cholesky;
+mod lbfgs;
+mod random;
 mod similarity;
 mod sparse;
 mod top_k;
 
 pub use accumulator::Accumulator;
 pub use cholesky::solve_spd;
+pub use lbfgs::minimize;
+pub use random::Random;
 pub use similarity::{CosineSums, PearsonSums};
 pub use sparse::SparseRows;
 pub use top_k::top_k;

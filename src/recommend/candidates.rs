@@ -62,3 +62,28 @@ pub fn rank(scores: &Scores, catalogue: &Catalogue, query: &Query) -> RankedList
 pub fn recommend(scorer: &dyn Scorer, catalogue: &Catalogue, query: &Query) -> Result<RankedList, RecommendError> {
     Ok(rank(&scorer.score(query)?, catalogue, query))
 }
+
+/// Asks the scorers in turn until there are `query.n` movies; each only adds what the ones before did not find, and is
+/// passed over where the query has nothing for it to go by. Each movie comes with the name of the method that found it.
+pub fn recommend_in_turn(
+    scorers: &[&dyn Scorer],
+    catalogue: &Catalogue,
+    query: &Query,
+) -> Result<Vec<(ScoredItem, &'static str)>, RecommendError> {
+    let mut query = query.clone();
+    let mut movies = Vec::with_capacity(query.n);
+    for &scorer in scorers {
+        let ranked = match recommend(scorer, catalogue, &query) {
+            Ok(ranked) => ranked,
+            Err(RecommendError::NothingToGoBy { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        query.excluded.extend(ranked.items().iter().map(|item| item.movie));
+        query.n -= ranked.items().len();
+        movies.extend(ranked.items().iter().map(|&item| (item, scorer.name())));
+        if query.n == 0 {
+            break;
+        }
+    }
+    Ok(movies)
+}

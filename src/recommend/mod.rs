@@ -24,7 +24,7 @@ mod tfidf;
 
 pub use baseline::RatingBaseline;
 pub use bm25::Bm25;
-pub use candidates::{Scores, rank, recommend};
+pub use candidates::{Scores, rank, recommend, recommend_in_turn};
 pub use item_knn::ItemKnn;
 pub use measure::Similarity;
 pub use neighbors::{DEFAULT_NEIGHBORS, ItemNeighbors, LONGEST_HISTORY};

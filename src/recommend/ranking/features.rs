@@ -4,89 +4,154 @@ use crate::domain::ItemIdx;
 use crate::recommend::signals::{HALF_LIVES_DAYS, Profile};
 
 /// Number of features.
-pub const N_FEATURES: usize = 33;
-/// Signals that propose candidates, and so have ranks: six of the history, the decayed counts, the returning people.
-pub(super) const RANKED: usize = 6 + HALF_LIVES_DAYS.len() + 1;
+pub const N_FEATURES: usize = 34;
+/// Signals of the history.
+pub(super) const N_HISTORY: usize = 6;
+/// Signals that propose candidates, and so have ranks: those of the history, the decayed counts, the returning people.
+pub(super) const N_RANKED: usize = N_HISTORY + HALF_LIVES_DAYS.len() + 1;
 
 /// Features of one candidate, in the order of [`FEATURES`].
 pub type Row = [f32; N_FEATURES];
 
 /// A feature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Feature {
     /// Public name.
     pub name: &'static str,
+    /// What it tells of, for explanations.
+    pub about: About,
     /// Whether more of it can only speak for a movie.
     pub rising: bool,
+    /// Weight that is believed in as long as there is nothing to learn from, per standard deviation.
+    pub prior: f32,
 }
 
-const fn rising(name: &'static str) -> Feature {
-    Feature { name, rising: true }
+/// What a feature tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum About {
+    /// Films that go with the films of the history, in one model's view.
+    Taste(&'static str),
+    /// What is popular at the time of asking.
+    Popularity,
+    /// What has come up since the person was last seen.
+    News,
+    /// Age and year of the film.
+    Age,
+    /// How well the film is rated.
+    Quality,
+    /// The person and the time; the same for all candidates.
+    Person,
 }
 
-const fn free(name: &'static str) -> Feature {
-    Feature { name, rising: false }
+impl About {
+    /// Public name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Taste(signal) => signal,
+            Self::Popularity => "popularity",
+            Self::News => "news",
+            Self::Age => "age",
+            Self::Quality => "quality",
+            Self::Person => "person",
+        }
+    }
+}
+
+const fn taste(name: &'static str, signal: &'static str, prior: f32) -> Feature {
+    Feature { name, about: About::Taste(signal), rising: true, prior }
+}
+
+const fn popular(name: &'static str, prior: f32) -> Feature {
+    Feature { name, about: About::Popularity, rising: true, prior }
+}
+
+const fn free(name: &'static str, about: About) -> Feature {
+    Feature { name, about, rising: false, prior: 0.0 }
 }
 
 /// The features in order.
 pub const FEATURES: [Feature; N_FEATURES] = [
-    rising("ease"),
-    rising("als"),
-    rising("item_knn"),
-    rising("rp3beta"),
-    rising("user_knn"),
-    rising("genres"),
-    rising("ease_rank"),
-    rising("als_rank"),
-    rising("item_knn_rank"),
-    rising("rp3beta_rank"),
-    rising("user_knn_rank"),
-    rising("genres_rank"),
-    rising("popularity_3d_rank"),
-    rising("popularity_14d_rank"),
-    rising("popularity_60d_rank"),
-    rising("popularity_365d_rank"),
-    rising("returning_rank"),
-    rising("popularity_3d"),
-    rising("popularity_14d"),
-    rising("popularity_60d"),
-    rising("popularity_365d"),
-    rising("returning"),
-    free("n_ratings"),
-    free("n_since_last_visit"),
-    free("share_since_last_visit"),
-    free("days_since_first_rating"),
-    free("year"),
-    free("year_distance"),
-    free("mean_rating"),
-    free("days_since_last_rating"),
-    free("history_length"),
-    free("history_preference"),
-    free("history_days"),
+    taste("ease", "ease", 0.6),
+    taste("als", "als", 0.2),
+    taste("item_knn", "item-knn", 0.2),
+    taste("rp3beta", "rp3beta", 0.1),
+    taste("user_knn", "user-knn", 0.2),
+    taste("genres", "genres", 0.1),
+    taste("ease_rank", "ease", 0.3),
+    taste("als_rank", "als", 0.0),
+    taste("item_knn_rank", "item-knn", 0.1),
+    taste("rp3beta_rank", "rp3beta", 0.0),
+    taste("user_knn_rank", "user-knn", 0.1),
+    taste("genres_rank", "genres", 0.0),
+    popular("popularity_3d_rank", 0.0),
+    popular("popularity_14d_rank", 0.0),
+    popular("popularity_60d_rank", 0.1),
+    popular("popularity_365d_rank", 0.1),
+    popular("returning_rank", 0.1),
+    popular("popularity_3d", 0.0),
+    popular("popularity_14d", 0.0),
+    popular("popularity_60d", 0.1),
+    popular("popularity_365d", 0.1),
+    popular("returning", 0.1),
+    free("n_ratings", About::Popularity),
+    free("n_since_last_visit", About::News),
+    free("share_since_last_visit", About::News),
+    free("days_since_first_rating", About::Age),
+    free("year", About::Age),
+    free("year_distance", About::Age),
+    free("mean_rating", About::Quality),
+    Feature { name: "predicted_rating", about: About::Quality, rising: true, prior: 0.3 },
+    free("days_since_last_rating", About::Person),
+    free("history_length", About::Person),
+    free("history_preference", About::Person),
+    free("history_days", About::Person),
 ];
+
+/// Where the days since the person's last rating stand, as ln(1 + days).
+pub(super) const GAP: usize = 30;
+/// Where the length of the history stands, as ln(1 + n).
+pub(super) const LENGTH: usize = 31;
 
 /// What the features say of the person, whatever the candidate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Person {
     pub(super) last_seen: i64,
-    pub(super) gap_days: f32,
-    pub(super) span_days: f32,
-    pub(super) mean_preference: f32,
-    pub(super) mean_year: f32,
+    pub(super) mean_year: Option<f32>,
+    /// The last features of every row.
+    pub(super) features: [f32; 4],
 }
 
 impl Person {
     pub(super) fn of(profile: &Profile, year: impl Fn(ItemIdx) -> Option<f32>) -> Self {
         let last_seen = profile.last_seen();
         let first_seen = profile.items.iter().map(|rated| rated.timestamp).min().unwrap_or(last_seen);
-        let n = profile.items.len().max(1) as f32;
+        let days = |seconds: i64| seconds.max(0) as f32 / 86_400.0;
+        let n = profile.items.len() as f32;
         let years: Vec<f32> = profile.items.iter().filter_map(|rated| year(rated.item)).collect();
+        let mean_preference = profile.items.iter().map(|rated| rated.preference).sum::<f32>() / n.max(1.0);
         Self {
             last_seen,
-            gap_days: (profile.asked_at - last_seen).max(0) as f32 / 86_400.0,
-            span_days: (last_seen - first_seen) as f32 / 86_400.0,
-            mean_preference: profile.items.iter().map(|rated| rated.preference).sum::<f32>() / n,
-            mean_year: if years.is_empty() { 1990.0 } else { years.iter().sum::<f32>() / years.len() as f32 },
+            mean_year: (!years.is_empty()).then(|| years.iter().sum::<f32>() / years.len() as f32),
+            features: [
+                days(profile.asked_at - last_seen).ln_1p(),
+                n.ln_1p(),
+                mean_preference,
+                days(last_seen - first_seen).ln_1p(),
+            ],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_names_each_feature_once_and_knows_where_the_context_stands() {
+        let mut names: Vec<&str> = FEATURES.iter().map(|feature| feature.name).collect();
+        assert_eq!((names[GAP], names[LENGTH]), ("days_since_last_rating", "history_length"));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), N_FEATURES);
     }
 }

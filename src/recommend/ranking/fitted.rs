@@ -1,27 +1,30 @@
 //! All signals fitted on one set of ratings, and the candidates they propose to a person.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::features::{FEATURES, N_FEATURES, Person, RANKED, Row};
-use crate::domain::{Catalogue, ItemIdx, RatingMatrix};
+use super::features::{N_FEATURES, N_HISTORY, N_RANKED, Person, Row};
+use crate::domain::{Catalogue, ItemIdx, Query, RatingMatrix};
 use crate::math::top_k;
 use crate::recommend::signals::{
-    Als, Ease, GenreProfile, HALF_LIVES_DAYS, Moment, NeighborSignal, PreferenceScale, Preferences, Profile, Rp3Beta,
-    Signal, Timeline, UserKnn,
+    Als, Ease, GenreProfile, Moment, NeighborSignal, PreferenceScale, Preferences, Profile, Rp3Beta, Signal, Timeline,
+    UserKnn,
 };
-use crate::recommend::{DEFAULT_NEIGHBORS, ItemNeighbors, Similarity};
+use crate::recommend::{DEFAULT_NEIGHBORS, ItemNeighbors, RatingBaseline, RecommendError, Scorer, Scores, Similarity};
 
 /// Movies each signal proposes, and the worst rank that is told apart.
-const PROPOSED: usize = 100;
+const N_PROPOSED: usize = 100;
 /// Ratings at the overall mean that are added to a movie's own.
 const MEAN_DAMPING: f32 = 10.0;
+/// Year of a movie whose year nobody knows, where no other movie's is known either.
+const SOME_YEAR: f32 = 1990.0;
 
 /// Bounds of fitting.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignalOptions {
     /// Ratings above which the signals are fitted on a sample of the people.
     pub max_ratings: usize,
-    /// Movies that take part in the dense item-item model.
+    /// Movies that take part in the dense item-item model, the most-rated ones.
     pub max_dense_items: usize,
 }
 
@@ -35,20 +38,36 @@ impl Default for SignalOptions {
 pub struct FittedSignals {
     catalogue: Arc<Catalogue>,
     ratings: Arc<RatingMatrix>,
-    history: [Box<dyn Signal>; RANKED - HALF_LIVES_DAYS.len() - 1],
+    history: [Box<dyn Signal>; N_HISTORY],
     timeline: Timeline,
     latest: Moment,
     mean_ratings: Vec<f32>,
-    scale: PreferenceScale,
+    baseline: RatingBaseline,
 }
 
 /// Candidates with their features, in no particular order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Candidates {
     /// The movies.
     pub items: Vec<ItemIdx>,
     /// One row per movie.
     pub rows: Vec<Row>,
+}
+
+/// The proposed movies with their rank in each signal.
+#[derive(Default)]
+struct Proposals {
+    items: Vec<ItemIdx>,
+    ranks: Vec<[u8; N_RANKED]>,
+}
+
+/// What is computed once per question.
+struct Described<'a> {
+    profile: &'a Profile,
+    person: Person,
+    moment: &'a Moment,
+    /// Scores of the signals of the history with mean and deviation over the open movies.
+    columns: Vec<(Vec<f32>, f32, f32)>,
 }
 
 impl FittedSignals {
@@ -57,7 +76,8 @@ impl FittedSignals {
         let preferences = Arc::new(Preferences::fit(&ratings, options.max_ratings));
         let neighbors = Arc::new(ItemNeighbors::fit(&ratings, DEFAULT_NEIGHBORS, Similarity::Cosine));
         let timeline = Timeline::fit(&ratings);
-        let history: [Box<dyn Signal>; RANKED - HALF_LIVES_DAYS.len() - 1] = [
+        // In the order of the features.
+        let history: [Box<dyn Signal>; N_HISTORY] = [
             Box::new(Ease::fit(&preferences, options.max_dense_items)),
             Box::new(Als::fit(&preferences)),
             Box::new(NeighborSignal::new(neighbors)),
@@ -68,109 +88,167 @@ impl FittedSignals {
         Self {
             history,
             latest: timeline.at(timeline.newest()),
-            mean_ratings: mean_ratings(&ratings),
-            scale: PreferenceScale::of(&ratings),
             timeline,
+            mean_ratings: mean_ratings(&ratings),
+            baseline: RatingBaseline::fit(Arc::clone(&catalogue), &ratings, DEFAULT_NEIGHBORS),
             catalogue,
             ratings,
         }
     }
 
-    /// What the signals propose to a person, without the movies of the history and those excluded.
-    pub fn candidates(&self, profile: &Profile, excluded: &dyn Fn(ItemIdx) -> bool) -> Candidates {
-        let n_items = self.catalogue.len();
+    /// What the signals propose for a query, and the `required` movies, without the movies the query leaves out.
+    pub fn candidates(&self, query: &Query, required: &[ItemIdx]) -> Candidates {
+        let profile = self.profile(query);
+        let open = self.open(query);
         let past = (profile.asked_at < self.timeline.newest()).then(|| self.timeline.at(profile.asked_at));
         let moment = past.as_ref().unwrap_or(&self.latest);
-        let mut open = vec![true; n_items];
-        profile.items.iter().for_each(|rated| open[rated.item.row()] = false);
-        (0..n_items).filter(|&row| excluded(ItemIdx(row as u32))).for_each(|row| open[row] = false);
-
-        let mut columns_of_history: Vec<Vec<f32>> = Vec::with_capacity(RANKED);
-        for signal in &self.history {
-            let mut scores = vec![0.0; n_items];
-            signal.add_scores(profile, &mut scores);
-            columns_of_history.push(scores);
-        }
-        let columns: Vec<&[f32]> = columns_of_history
+        let columns: Vec<(Vec<f32>, f32, f32)> = self
+            .history
             .iter()
-            .map(Vec::as_slice)
-            .chain(moment.decayed.iter().map(Vec::as_slice))
-            .chain([moment.returning.as_slice()])
+            .map(|signal| {
+                let mut scores = vec![0.0; self.catalogue.len()];
+                signal.add_scores(&profile, &mut scores);
+                let (mean, deviation) = mean_and_deviation(&scores, &open);
+                (scores, mean, deviation)
+            })
             .collect();
-        let mut place = vec![u32::MAX; n_items];
-        let mut candidates = Candidates::default();
-        let mut ranks: Vec<[u8; RANKED]> = Vec::new();
-        for (column, scores) in columns.iter().enumerate() {
-            for (rank, item) in best(scores, &open).into_iter().enumerate() {
-                if place[item] == u32::MAX {
-                    place[item] = candidates.items.len() as u32;
-                    candidates.items.push(ItemIdx(item as u32));
-                    ranks.push([PROPOSED as u8; RANKED]);
-                }
-                ranks[place[item] as usize][column] = rank as u8;
-            }
+        let rankings = columns
+            .iter()
+            .map(|(scores, ..)| scores.as_slice())
+            .chain(moment.decayed.iter().map(Vec::as_slice))
+            .chain([moment.returning.as_slice()]);
+        let proposals = Proposals::collect(rankings, &open, required);
+        let person = Person::of(&profile, |item| self.year(item));
+        let described = Described { profile: &profile, person, moment, columns };
+        let predicted = self.baseline.predict_many(&query.history, &proposals.items);
+        let rows = proposals.items.iter().zip(&proposals.ranks).zip(predicted);
+        let rows = rows.map(|((&item, ranks), predicted)| self.row(&described, item, (ranks, predicted))).collect();
+        Candidates { items: proposals.items, rows }
+    }
+
+    fn row(&self, described: &Described<'_>, item: ItemIdx, (ranks, predicted): (&[u8; N_RANKED], f32)) -> Row {
+        let Described { profile, person, moment, columns } = described;
+        let row = item.row();
+        let n_ratings = moment.counts[row] as f32;
+        let n_since = self.timeline.n_between(item, person.last_seen, profile.asked_at) as f32;
+        let age_s = self.timeline.first_rated(item).map_or(0, |first| (profile.asked_at - first).max(0));
+        let year = self.year(item);
+        let mean_year = person.mean_year.unwrap_or(SOME_YEAR);
+        let standard = columns.iter().map(|(scores, mean, deviation)| (scores[row] - mean) / deviation);
+        let counts = moment.decayed.iter().chain([&moment.returning]).map(|counts| (counts[row] + 1e-3).ln());
+        let facts = [
+            n_ratings.ln_1p(),
+            n_since.ln_1p(),
+            n_since / (1.0 + n_ratings),
+            (age_s as f32 / 86_400.0).ln_1p(),
+            year.unwrap_or(mean_year),
+            year.map_or(0.0, |year| (year - mean_year).abs()),
+            self.mean_ratings[row],
+            predicted,
+        ];
+        let mut features = [0.0; N_FEATURES];
+        let values = standard.chain(ranks.iter().map(|&rank| -f32::from(rank).ln_1p())).chain(counts);
+        for (slot, value) in features.iter_mut().zip(values.chain(facts).chain(person.features)) {
+            *slot = value;
         }
-        let spreads: Vec<(f32, f32)> =
-            columns_of_history.iter().map(|scores| mean_and_deviation(scores, &open)).collect();
-        let person = Person::of(profile, |item| self.year(item));
-        candidates.rows = vec![[0.0; N_FEATURES]; candidates.items.len()];
-        for ((row, &item), ranks) in candidates.rows.iter_mut().zip(&candidates.items).zip(&ranks) {
-            let mut next = row.iter_mut();
-            let mut put = |value: f32| {
-                if let Some(slot) = next.next() {
-                    *slot = value;
-                }
-            };
-            for (scores, (mean, deviation)) in columns_of_history.iter().zip(&spreads) {
-                put((scores[item.row()] - mean) / deviation);
-            }
-            for &rank in ranks {
-                put(-(1.0 + f32::from(rank)).ln());
-            }
-            for counts in moment.decayed.iter().chain([&moment.returning]) {
-                put((counts[item.row()] + 1e-3).ln());
-            }
-            put((1.0 + moment.counts[item.row()] as f32).ln());
-            let since = self.timeline.n_between(item, person.last_seen, profile.asked_at) as f32;
-            put((1.0 + since).ln());
-            put(since / (1.0 + moment.counts[item.row()] as f32));
-            let age_s = self.timeline.first_rated(item).map_or(0, |first| (profile.asked_at - first).max(0));
-            put((1.0 + age_s as f32 / 86_400.0).ln());
-            put(self.year(item).unwrap_or(person.mean_year));
-            put(self.year(item).map_or(0.0, |year| (year - person.mean_year).abs()));
-            put(self.mean_ratings[item.row()]);
-            put((1.0 + person.gap_days).ln());
-            put((1.0 + profile.items.len() as f32).ln());
-            put(person.mean_preference);
-            put((1.0 + person.span_days).ln());
+        features
+    }
+
+    /// The person of a query.
+    pub fn profile(&self, query: &Query) -> Profile {
+        Profile::of(query, &self.catalogue, &self.ratings, self.timeline.newest())
+    }
+
+    /// Which movies may be recommended.
+    fn open(&self, query: &Query) -> Vec<bool> {
+        let mut open = vec![true; self.catalogue.len()];
+        let left_out = query.history.iter().map(|rated| &rated.movie).chain(&query.seeds).chain(&query.excluded);
+        for item in left_out.filter_map(|&movie| self.catalogue.item_idx(movie)) {
+            open[item.row()] = false;
         }
-        debug_assert_eq!(FEATURES.len(), N_FEATURES);
-        candidates
+        open
     }
 
     fn year(&self, item: ItemIdx) -> Option<f32> {
         self.catalogue.movie(item).year.map(f32::from)
     }
 
-    /// The ratings these were fitted on.
-    pub fn ratings(&self) -> &Arc<RatingMatrix> {
-        &self.ratings
+    /// The signals of the history, in the order of the features.
+    pub fn history_signals(&self) -> impl Iterator<Item = &dyn Signal> {
+        self.history.iter().map(|signal| &**signal)
     }
 
-    /// Time of the newest of them.
-    pub fn newest(&self) -> i64 {
-        self.timeline.newest()
+    /// The same, each as a method of its own.
+    pub fn scorers(&self) -> impl Iterator<Item = SignalScorer<'_>> {
+        self.history_signals().map(|signal| SignalScorer { signals: self, signal })
     }
 
-    /// Their scale.
-    pub fn scale(&self) -> PreferenceScale {
-        self.scale
+    /// The catalogue these were fitted on.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
     }
 }
 
-fn best(scores: &[f32], open: &[bool]) -> Vec<usize> {
-    let present: Vec<usize> = (0..scores.len()).filter(|&item| open[item] && scores[item] > 0.0).collect();
-    top_k(present, PROPOSED, |&left, &right| scores[right].total_cmp(&scores[left]).then(left.cmp(&right)))
+/// A signal of the history as a method of its own.
+pub struct SignalScorer<'a> {
+    signals: &'a FittedSignals,
+    signal: &'a dyn Signal,
+}
+
+impl Scorer for SignalScorer<'_> {
+    fn name(&self) -> &'static str {
+        self.signal.name()
+    }
+
+    fn score(&self, query: &Query) -> Result<Scores, RecommendError> {
+        let profile = self.signals.profile(query);
+        if profile.items.is_empty() {
+            return Err(RecommendError::NothingToGoBy { method: self.name(), needs: "a rated movie" });
+        }
+        let mut all = vec![0.0; self.signals.catalogue.len()];
+        self.signal.add_scores(&profile, &mut all);
+        let mut scores = Scores::absent(all.len());
+        for (item, score) in (0..).map(ItemIdx).zip(all) {
+            if score != 0.0 {
+                scores.set(item, score);
+            }
+        }
+        Ok(scores)
+    }
+}
+
+impl Proposals {
+    fn collect<'a>(rankings: impl Iterator<Item = &'a [f32]>, open: &[bool], required: &[ItemIdx]) -> Self {
+        let mut proposals = Self::default();
+        let mut places = vec![u32::MAX; open.len()];
+        let mut place_of = |proposals: &mut Self, item: ItemIdx| {
+            let place = &mut places[item.row()];
+            if *place == u32::MAX {
+                *place = proposals.items.len() as u32;
+                proposals.items.push(item);
+                proposals.ranks.push([N_PROPOSED as u8; N_RANKED]);
+            }
+            *place as usize
+        };
+        for (column, scores) in rankings.enumerate() {
+            for (rank, item) in best(scores, open).into_iter().enumerate() {
+                let place = place_of(&mut proposals, item);
+                proposals.ranks[place][column] = rank as u8;
+            }
+        }
+        let open_required: HashSet<ItemIdx> = required.iter().copied().filter(|item| open[item.row()]).collect();
+        for &item in required.iter().filter(|item| open_required.contains(item)) {
+            place_of(&mut proposals, item);
+        }
+        proposals
+    }
+}
+
+fn best(scores: &[f32], open: &[bool]) -> Vec<ItemIdx> {
+    let present = scores.iter().zip(open).enumerate().filter(|&(_, (&score, &open))| open && score > 0.0);
+    let present: Vec<(u32, f32)> = present.map(|(row, (&score, _))| (row as u32, score)).collect();
+    let order = |left: &(u32, f32), right: &(u32, f32)| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0));
+    top_k(present, N_PROPOSED, order).into_iter().map(|(row, _)| ItemIdx(row)).collect()
 }
 
 fn mean_and_deviation(scores: &[f32], open: &[bool]) -> (f32, f32) {
@@ -182,6 +260,7 @@ fn mean_and_deviation(scores: &[f32], open: &[bool]) -> (f32, f32) {
     }
     let mean = sum / n.max(1.0);
     let variance = (squares / n.max(1.0) - mean * mean).max(0.0);
+    // Where all are equal the feature is zero.
     (mean as f32, (variance.sqrt() as f32).max(1e-6))
 }
 

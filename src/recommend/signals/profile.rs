@@ -47,7 +47,9 @@ impl Profile {
         items.sort_by_key(|rated| rated.item);
         items.dedup_by_key(|rated| rated.item);
         let user = query.user.and_then(|user| ratings.user_idx(user));
-        Self { user, items, asked_at: query.asked_at.unwrap_or(newest) }
+        // After the newest rating known, time stands still: nothing is known to have changed since.
+        let present = items.iter().map(|rated| rated.timestamp).max().unwrap_or(newest).max(newest);
+        Self { user, items, asked_at: query.asked_at.map_or(newest, |asked_at| asked_at.min(present)) }
     }
 
     /// Time of the newest rating of the history; the time of asking when there is none.
