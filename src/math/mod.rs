@@ -1,13 +1,17 @@
 //! Plain slices in, plain values out. Floor 0; knows nothing of movies.
 
 mod accumulator;
+mod boosting;
 mod cholesky;
+mod random;
 mod similarity;
 mod sparse;
 mod top_k;
 
 pub use accumulator::Accumulator;
-pub use cholesky::solve_spd;
+pub use boosting::{BoostedTrees, Examples};
+pub use cholesky::{Cholesky, solve_spd};
+pub use random::Random;
 pub use similarity::{CosineSums, PearsonSums};
 pub use sparse::SparseRows;
 pub use top_k::top_k;
