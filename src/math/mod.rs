@@ -1,6 +1,7 @@
 //! Plain slices in, plain values out. Floor 0; knows nothing of movies.
 
 mod accumulator;
+mod boosting;
 mod cholesky;
 mod lbfgs;
 mod random;
@@ -9,7 +10,8 @@ mod sparse;
 mod top_k;
 
 pub use accumulator::Accumulator;
-pub use cholesky::solve_spd;
+pub use boosting::{BoostedTrees, Examples};
+pub use cholesky::{Cholesky, solve_spd};
 pub use lbfgs::minimize;
 pub use random::Random;
 pub use similarity::{CosineSums, PearsonSums};

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::sample::{self, Arithmetic, Spelling};
 use super::{
     ItemKnn, ItemNeighbors, NeuralCf, PopularityBaseline, PopularityKind, ProfileKnn, ProfileWeights, RatingBaseline,
-    RecommendError, Scorer, Semantic, Similarity, TfIdf, recommend,
+    RatingModel, RatingOptions, RecommendError, Scorer, Semantic, Similarity, TfIdf, recommend,
 };
 use crate::domain::{Catalogue, MovieId, Query, RatedMovie, Rating, RatingMatrix, UserId};
 
@@ -19,6 +19,7 @@ fn all_methods((catalogue, ratings): (Arc<Catalogue>, Arc<RatingMatrix>)) -> Fit
     let spelling = Arc::new(Spelling::of(&catalogue));
     let mut methods: Vec<Box<dyn Scorer>> = vec![
         Box::new(RatingBaseline::fit(catalogue.clone(), &ratings, 3)),
+        Box::new(RatingModel::fit(catalogue.clone(), ratings.clone(), RatingOptions::default())),
         Box::new(TfIdf::fit(catalogue.clone(), None)),
         Box::new(TfIdf::fit(catalogue.clone(), Some(4))),
         Box::new(Semantic::fit(catalogue.clone(), spelling.clone(), spelling)),

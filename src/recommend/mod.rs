@@ -15,6 +15,7 @@ mod ports;
 mod profile_knn;
 mod prompt_search;
 pub mod ranking;
+mod rating;
 #[cfg(test)]
 mod sample;
 mod semantic;
@@ -33,6 +34,7 @@ pub use popularity::{PopularityBaseline, PopularityKind};
 pub use ports::{MAX_QUESTIONS, NearestNeighbors, PairScorer, PortError, Ranker, TextEncoder};
 pub use profile_knn::{ProfileKnn, ProfileWeights};
 pub use prompt_search::{PromptSearch, SearchWeights};
+pub use rating::{RatingFacts, RatingModel, RatingOptions};
 pub use semantic::{EmbeddingText, Semantic, embedding_text};
 pub use tfidf::{TfIdf, document_text};
 
