@@ -14,7 +14,7 @@
 //! | 3 doors | [`http`], [`watch`], [`import`] | one protocol or file format each |
 //! | 2 hall | [`engine`] | through floor 1 only |
 //! | 1 cellars | [`store`], [`vector`], [`inference`], [`artifact`] | one foreign thing each: redb and bincode, usearch, ort and tokenizers, folders and hashes |
-//! | 0 study | [`math`], [`domain`], [`understand`], [`recommend`] | never |
+//! | 0 study | [`math`], [`domain`], [`understand`], [`recommend`], [`eval`] | never |
 //!
 //! [`config`] and [`telemetry`] are fittings that the entrance creates and hands in.
 //!
@@ -49,6 +49,7 @@ pub mod config;
 pub mod daemon;
 pub mod domain;
 pub mod engine;
+pub mod eval;
 pub mod http;
 pub mod import;
 pub mod inference;
