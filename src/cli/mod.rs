@@ -1,6 +1,7 @@
 //! The command line. One file per command; `--help` is its documentation.
 
 mod check_config;
+mod evaluate;
 mod export;
 mod import;
 mod serve;
@@ -45,6 +46,9 @@ enum Command {
         /// Folder to write ratings.csv and movies.csv to; made if missing.
         dir: PathBuf,
     },
+    /// Measure how good the answers are.
+    #[command(subcommand)]
+    Evaluate(evaluate::Evaluate),
     /// Read and check the configuration, print what it comes to, and do nothing.
     CheckConfig,
 }
@@ -73,6 +77,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve { .. } => serve::run(&config, &terminal),
         Command::Import(arguments) => import::run(&config, &terminal, &arguments),
         Command::Export { dir } => export::run(&config, &dir),
+        Command::Evaluate(evaluate) => evaluate::run(&config, &evaluate),
         Command::CheckConfig => check_config::run(&config),
     }
 }
