@@ -105,7 +105,9 @@ mod tests {
             assert_eq!(less.text, understood.text);
         }
         let mut bare = understood.clone();
-        wishes.iter().for_each(|wish| bare.forget(&wish.key));
+        for wish in &wishes {
+            bare.forget(&wish.key);
+        }
         assert!(bare.is_plain());
         bare.forget("no such wish");
         assert!(bare.is_plain());

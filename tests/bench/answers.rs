@@ -170,7 +170,9 @@ fn misspelt_title(bencher: Bencher<'_, '_>) {
 fn suggestions_of_100k_titles(bencher: Bencher<'_, '_>, typed: &str) {
     static SUGGESTER: LazyLock<TitleSuggester> = LazyLock::new(|| {
         let mut movies = movies(N_TITLES, &mut Numbers(11));
-        movies.iter_mut().for_each(|movie| movie.overview = None);
+        for movie in &mut movies {
+            movie.overview = None;
+        }
         let ratings = RatingMatrix::new(&Catalogue::vocabulary_of(&movies), Vec::new());
         TitleSuggester::fit(&Catalogue::new(movies, &ratings))
     });

@@ -56,8 +56,11 @@ struct Asked {
 
 type Scores = BTreeMap<&'static str, Vec<PromptScore>>;
 
+/// A figure of a score.
+type Measure = fn(PromptScore) -> f64;
+
 /// What is reported of every score.
-const MEASURES: [(&str, fn(PromptScore) -> f64); 4] = [
+const MEASURES: [(&str, Measure); 4] = [
     ("nDCG@10", |score| score.ndcg),
     ("MRR@10", PromptScore::reciprocal_rank),
     ("success@1", |score| score.success(1)),
@@ -148,12 +151,12 @@ async fn ask(engine: &Engine, asked: &Asked, method: PromptMethod) -> anyhow::Re
     Ok(score_prompt(&asked.grades, &found))
 }
 
-fn values(scores: &[PromptScore], measure: fn(PromptScore) -> f64) -> Vec<f64> {
+fn values(scores: &[PromptScore], measure: Measure) -> Vec<f64> {
     scores.iter().map(|&score| measure(score)).collect()
 }
 
 /// How far fused search is ahead of a method, prompt by prompt.
-fn lead(scores: &Scores, other: &[PromptScore], measure: fn(PromptScore) -> f64) -> Vec<f64> {
+fn lead(scores: &Scores, other: &[PromptScore], measure: Measure) -> Vec<f64> {
     scores[PromptMethod::Fused.name()]
         .iter()
         .zip(other)
@@ -203,7 +206,7 @@ fn report_json(name: &str, asked: &[Asked], scores: &Scores) -> Value {
         let estimate = estimate(values);
         json!({ "mean": estimate.mean, "standard_error": estimate.standard_error })
     };
-    let measures = |of: &dyn Fn(fn(PromptScore) -> f64) -> Vec<f64>| -> Value {
+    let measures = |of: &dyn Fn(Measure) -> Vec<f64>| -> Value {
         MEASURES
             .iter()
             .map(|&(measure, read)| (measure.to_owned(), as_json(&of(read))))

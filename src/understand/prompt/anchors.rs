@@ -18,7 +18,7 @@ impl PromptReader {
             self.between(&text, titles).or_else(|| self.like(&text, titles)).or_else(|| self.title_but(&text, titles));
         let Some((anchors, change)) = found else { return };
         understood.anchors = anchors.iter().map(|anchor| anchor.movie).collect();
-        understood.text = change.trim().to_owned();
+        change.trim().clone_into(&mut understood.text);
         self.read_comparatives(understood, &anchors);
     }
 

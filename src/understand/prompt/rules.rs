@@ -38,14 +38,9 @@ pub(super) struct Rules {
 impl Rules {
     pub(super) fn new() -> Self {
         let rule = |pattern: String| Regex::new(&pattern).expect("the patterns are constant and tested");
-        let genre_words: Vec<&str> = GENRES.iter().map(|(word, _)| *word).collect();
-        let kind = format!(r"(?:{FILM}|{})", genre_words.join("|"));
-        let language_words: Vec<&str> = LANGUAGES.iter().map(|(word, _)| *word).collect();
-        let languages = language_words.join("|");
-        let decades: Vec<&str> = DECADES.iter().map(|(word, _)| *word).collect();
-        let decades = decades.join("|");
-        let countries: Vec<&str> = COUNTRIES.iter().map(|(name, _)| *name).collect();
-        let countries = countries.join("|");
+        let kind = format!(r"(?:{FILM}|{})", alternatives(&GENRES));
+        let (languages, decades, countries) =
+            (alternatives(&LANGUAGES), alternatives(&DECADES), alternatives(&COUNTRIES));
         let amount = r"(?P<amount>\d+(?:\.\d+)?|one and a half|two and a half|one|two|three|four|ninety|an)";
         let unit = r"(?P<unit>h|hours?|hrs?|minutes?|mins?)";
         let made = r"(?:(?:made|released|filmed|shot|from|of)\s+)";
@@ -111,4 +106,9 @@ impl Rules {
             )),
         }
     }
+}
+
+/// The words of a table, any of which may stand.
+fn alternatives<T>(table: &[(&str, T)]) -> String {
+    table.iter().map(|(word, _)| *word).collect::<Vec<_>>().join("|")
 }
