@@ -47,8 +47,21 @@ const ROOMS: [(&str, &[&str], &[&str]); 17] = [
     ),
     (
         "cli",
-        &["artifact", "config", "daemon", "domain", "eval", "import", "inference", "recommend", "store", "telemetry"],
-        &["anyhow", "clap", "indicatif", "serde_json"],
+        &[
+            "artifact",
+            "config",
+            "daemon",
+            "domain",
+            "engine",
+            "eval",
+            "import",
+            "inference",
+            "recommend",
+            "store",
+            "telemetry",
+            "understand",
+        ],
+        &["anyhow", "clap", "indicatif", "rayon", "serde_json", "tokio"],
     ),
 ];
 

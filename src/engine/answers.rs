@@ -1,4 +1,4 @@
-//! The answers: synchronous code that reads one snapshot.
+//! The answers for users, and what all answers have in common: synchronous code that reads one snapshot.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use super::snapshot::{Base, Snapshot};
 use crate::domain::{ItemIdx, Movie, MovieId, Popularity, Query, RatedMovie, Rating, ScoredItem, UserId};
 use crate::recommend::ranking::Explanation;
 use crate::recommend::{PortError, RecommendError, Scorer, recommend_in_turn};
-use crate::understand::Understood;
 
 /// What orders a user's recommendations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,43 +40,6 @@ pub struct Explained {
     pub signals: Vec<(&'static str, f32)>,
     /// What films of the user's own history change in it: id, title, difference; strongest first.
     pub because_of: Vec<(MovieId, String, f32)>,
-}
-
-/// How to take a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TextMode {
-    /// As a title if it is one, else as a prompt.
-    Auto,
-    /// As a title.
-    Title,
-    /// As a prompt.
-    Prompt,
-}
-
-/// What answers a prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PromptMethod {
-    /// Meaning, words and a prior together, under the wishes that were understood.
-    Fused,
-    /// Meaning alone, the prompt as it stands.
-    Semantic,
-    /// Words alone by BM25, the prompt as it stands.
-    Bm25,
-    /// Words alone by TF-IDF, the prompt as it stands.
-    TfIdf,
-}
-
-/// A text and how to take it.
-#[derive(Clone, Debug)]
-pub struct TextQuestion {
-    /// The text.
-    pub text: String,
-    /// Title or prompt.
-    pub mode: TextMode,
-    /// What answers a prompt.
-    pub method: PromptMethod,
-    /// At most so many movies.
-    pub top_k: usize,
 }
 
 /// A movie in an answer. It keeps what it was found in alive, so that nothing is copied.
@@ -114,58 +76,6 @@ pub struct Recommendations {
     pub movies: Vec<RecommendedMovie>,
     /// Whether nothing is known of the user, so that the answer is what most people like.
     pub cold_start: bool,
-}
-
-/// What a text was found to name.
-#[derive(Clone, Debug)]
-pub struct ResolvedTitle {
-    /// The movie.
-    pub movie: MovieId,
-    /// How sure that is.
-    pub confidence: &'static str,
-    /// Other movies the text may mean.
-    pub alternatives: Vec<MovieId>,
-}
-
-/// Movies for a text.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// Best first.
-    pub movies: Vec<RecommendedMovie>,
-    /// The title the text was taken for; `None` when it was taken for a prompt.
-    pub title: Option<ResolvedTitle>,
-    /// The method that answered first.
-    pub method: &'static str,
-    /// What was understood of a prompt, where the method reads it.
-    pub understood: Option<Understood>,
-}
-
-/// A title that somebody may be typing.
-#[derive(Clone, Debug)]
-pub struct SuggestedTitle {
-    base: Arc<Base>,
-    item: ItemIdx,
-    /// How it fits what was typed.
-    pub kind: &'static str,
-}
-
-impl SuggestedTitle {
-    /// The movie.
-    pub fn movie(&self) -> &Movie {
-        self.base.catalogue.movie(self.item)
-    }
-}
-
-/// Titles that begin as typed, the likeliest first.
-pub(super) fn suggest(snapshot: &Snapshot, typed: &str, n: usize) -> Vec<SuggestedTitle> {
-    let base = &snapshot.base;
-    let suggested = base.suggester.suggest(typed, n).into_iter();
-    suggested
-        .filter_map(|suggestion| {
-            let item = base.catalogue.item_idx(suggestion.movie)?;
-            Some(SuggestedTitle { base: Arc::clone(base), item, kind: suggestion.kind.name() })
-        })
-        .collect()
 }
 
 /// Movies the user has not rated, ranked by the user's history; a user without history gets what most people like.
@@ -212,65 +122,20 @@ fn explained(base: &Arc<Base>, explanation: &Explanation) -> Explained {
     }
 }
 
-/// Movies like the one the text names, or movies that fit the text.
-pub(super) fn title_or_prompt(snapshot: &Snapshot, question: &TextQuestion) -> Result<Found, EngineError> {
-    let TextQuestion { text, mode, method, top_k } = question;
-    let base = &snapshot.base;
-    let found = if *mode == TextMode::Prompt { None } else { base.titles.resolve(text) };
-    let semantic = snapshot.semantic.as_ref().map(|semantic| &semantic.scorer as &dyn Scorer);
-    if let Some(found) = found {
-        let query = Query { seeds: vec![found.movie], n: *top_k, ..Query::default() };
-        // A film nobody has rated still has neighbours by content.
-        let mut scorers: Vec<&dyn Scorer> = vec![&base.item_knn];
-        scorers.extend(semantic);
-        scorers.push(&base.tfidf);
-        let movies = gather(base, &query, &scorers)?;
-        let title =
-            ResolvedTitle { movie: found.movie, confidence: found.confidence.name(), alternatives: found.alternatives };
-        let method = first_method(&movies, base.item_knn.name());
-        return Ok(Found { method, movies, title: Some(title), understood: None });
-    }
-    if *mode == TextMode::Title {
-        return Ok(Found { movies: Vec::new(), title: None, method: "title", understood: None });
-    }
-    let scorer: &dyn Scorer = match method {
-        PromptMethod::Fused => return fused(snapshot, text, *top_k),
-        PromptMethod::Semantic => semantic.ok_or(EngineError::NotReady("semantic search"))?,
-        PromptMethod::Bm25 => &*base.bm25,
-        PromptMethod::TfIdf => &base.tfidf,
-    };
-    let query = Query { text: Some(text.clone()), n: *top_k, ..Query::default() };
-    let movies = gather(base, &query, &[scorer])?;
-    Ok(Found { method: scorer.name(), movies, title: None, understood: None })
-}
-
-fn fused(snapshot: &Snapshot, text: &str, top_k: usize) -> Result<Found, EngineError> {
-    let base = &snapshot.base;
-    let understood = base.prompts.read(text, &base.titles);
-    let search = snapshot.semantic.as_ref().map_or(&base.prompt_search, |semantic| &semantic.prompt_search);
-    let ranked = search.search(&understood, top_k).map_err(recommend_error)?;
-    let movies = ranked.items().iter().filter_map(|&scored| recommended(base, scored, search.name())).collect();
-    Ok(Found { method: search.name(), movies, title: None, understood: Some(understood) })
-}
-
-fn recommend_error(error: RecommendError) -> EngineError {
+pub(super) fn recommend_error(error: RecommendError) -> EngineError {
     match error {
         RecommendError::Port(PortError::Busy(_)) => EngineError::Overloaded,
         error => EngineError::Internal(error.to_string()),
     }
 }
 
-fn first_method(movies: &[RecommendedMovie], default: &'static str) -> &'static str {
-    movies.first().map_or(default, |movie| movie.method)
-}
-
 /// Asks the scorers in turn, see [`recommend_in_turn`].
-fn gather(base: &Arc<Base>, query: &Query, scorers: &[&dyn Scorer]) -> Result<Vec<RecommendedMovie>, EngineError> {
+pub(super) fn gather(base: &Arc<Base>, query: &Query, scorers: &[&dyn Scorer]) -> Result<Vec<RecommendedMovie>, EngineError> {
     let found = recommend_in_turn(scorers, &base.catalogue, query).map_err(recommend_error)?;
     Ok(found.into_iter().filter_map(|(scored, method)| recommended(base, scored, method)).collect())
 }
 
-fn recommended(base: &Arc<Base>, scored: ScoredItem, method: &'static str) -> Option<RecommendedMovie> {
+pub(super) fn recommended(base: &Arc<Base>, scored: ScoredItem, method: &'static str) -> Option<RecommendedMovie> {
     let item = base.catalogue.item_idx(scored.movie)?;
     Some(RecommendedMovie {
         base: Arc::clone(base),

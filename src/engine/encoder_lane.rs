@@ -13,7 +13,7 @@ use super::status::Part;
 use crate::artifact::{ArtifactKind, sha256};
 use crate::domain::{Catalogue, EmbeddingSpace, MovieId};
 use crate::inference::{EncoderOptions, OnnxTextEncoder, WorkerOptions};
-use crate::recommend::{NearestNeighbors, PromptSearch, SearchWeights, Semantic, TextEncoder, embedding_text};
+use crate::recommend::{NearestNeighbors, PromptSearch, Semantic, TextEncoder, embedding_text};
 use crate::store::{StoredEmbedding, Write};
 use crate::vector::{VectorError, VectorIndex, remove_others};
 
@@ -138,8 +138,8 @@ impl ModelLoader for EncoderLane {
         let (encoder, index): (Arc<dyn TextEncoder>, Arc<dyn NearestNeighbors>) = (Arc::new(encoder), Arc::new(index));
         let scorer = Semantic::fit(Arc::clone(catalogue), Arc::clone(&encoder), Arc::clone(&index));
         let lexical = Arc::clone(&load.base.bm25);
-        let prompt_search =
-            PromptSearch::fit(Arc::clone(catalogue), lexical, Some((encoder, index)), SearchWeights::default());
+        let item_knn = Arc::clone(&load.base.item_knn);
+        let prompt_search = PromptSearch::fit(Arc::clone(catalogue), lexical, item_knn, Some((encoder, index)));
         let semantic = Arc::new(SemanticSearch { id: id.clone(), scorer, prompt_search });
         self.shared.cell.update(|snapshot| snapshot.semantic = Some(semantic));
         // Embeddings of encoders long gone are let go; the last one's stay for a way back.

@@ -11,7 +11,7 @@ use crate::domain::{Catalogue, RatingMatrix};
 use crate::inference::{InferenceError, Runtime};
 use crate::recommend::{
     Bm25, DEFAULT_NEIGHBORS, ItemKnn, ItemNeighbors, PopularityBaseline, PopularityKind, ProfileKnn, ProfileWeights,
-    PromptSearch, RatingBaseline, SearchWeights, Similarity, TfIdf,
+    PromptSearch, RatingBaseline, Similarity, TfIdf,
 };
 use crate::store::{ReadView, Store, StoreError};
 use crate::understand::{PromptReader, TitleResolver, TitleSuggester};
@@ -50,13 +50,15 @@ pub(super) fn load_base(store: &Store, status: &Status) -> Result<Base, StoreErr
 pub(super) fn fit(catalogue: Arc<Catalogue>, ratings: Arc<RatingMatrix>) -> Base {
     let similarity = Similarity::default();
     let bm25 = Arc::new(Bm25::fit(Arc::clone(&catalogue)));
-    let prompt_search = PromptSearch::fit(Arc::clone(&catalogue), Arc::clone(&bm25), None, SearchWeights::default());
+    let item_knn = Arc::new(ItemKnn::fit(Arc::clone(&catalogue), Arc::clone(&ratings), similarity));
+    let prompt_search = PromptSearch::fit(Arc::clone(&catalogue), Arc::clone(&bm25), Arc::clone(&item_knn), None);
     let neighbors = Arc::new(ItemNeighbors::fit(&ratings, DEFAULT_NEIGHBORS, similarity));
     Base {
         titles: TitleResolver::fit(&catalogue),
         suggester: TitleSuggester::fit(&catalogue),
         popularity: PopularityBaseline::fit(&catalogue, &ratings, PopularityKind::default()),
-        item_knn: ItemKnn::fit(Arc::clone(&catalogue), Arc::clone(&ratings), similarity),
+        item_knn,
+        pearson: ItemKnn::fit(Arc::clone(&catalogue), Arc::clone(&ratings), Similarity::Pearson),
         profile_knn: ProfileKnn::fit(Arc::clone(&catalogue), &ratings, neighbors, ProfileWeights::default()),
         baseline: RatingBaseline::fit(Arc::clone(&catalogue), &ratings, DEFAULT_NEIGHBORS),
         tfidf: TfIdf::fit(Arc::clone(&catalogue), None),

@@ -11,6 +11,7 @@ mod lane;
 mod loader;
 mod looker;
 mod network_lane;
+mod search;
 mod snapshot;
 mod status;
 
@@ -22,15 +23,16 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, oneshot};
 
-pub use answers::{
-    Explained, Found, PromptMethod, RankBy, Recommendations, RecommendedMovie, ResolvedTitle, SuggestedTitle, TextMode,
-    TextQuestion, UserQuestion,
+pub use answers::{Explained, RankBy, Recommendations, RecommendedMovie, UserQuestion};
+pub use search::{
+    CatalogueMovie, Found, PromptMethod, ReadPrompt, ResolvedTitle, Similar, SimilarMethod, SuggestedTitle, TextMode,
+    TextQuestion,
 };
 pub use status::{ModelReport, ModelState, Part, PartState, Status};
 
 use crate::artifact::ArtifactKind;
 use crate::config::Config;
-use crate::domain::UserId;
+use crate::domain::{MovieId, UserId};
 use crate::store::{Store, StoreError};
 use cell::SnapshotCell;
 use encoder_lane::EncoderLane;
@@ -178,12 +180,27 @@ impl Engine {
 
     /// Movies like the one a text names, or movies that fit the text.
     pub async fn title_or_prompt(&self, question: TextQuestion) -> Result<Answer<Found>, EngineError> {
-        self.answer(move |snapshot| answers::title_or_prompt(snapshot, &question)).await
+        self.answer(move |snapshot| search::title_or_prompt(snapshot, &question)).await
+    }
+
+    /// Movies like a given one; `None` when the catalogue does not have it.
+    pub async fn similar(
+        &self,
+        movie: MovieId,
+        method: SimilarMethod,
+        top_k: usize,
+    ) -> Result<Answer<Option<Similar>>, EngineError> {
+        self.answer(move |snapshot| search::similar(snapshot, movie, method, top_k)).await
+    }
+
+    /// The movie that a text names, if it names one.
+    pub async fn resolve(&self, text: String) -> Result<Answer<Option<ResolvedTitle>>, EngineError> {
+        self.answer(move |snapshot| Ok(search::resolve(snapshot, &text))).await
     }
 
     /// Titles that begin as typed.
     pub async fn suggest(&self, typed: String, n: usize) -> Result<Answer<Vec<SuggestedTitle>>, EngineError> {
-        self.answer(move |snapshot| Ok(answers::suggest(snapshot, &typed, n))).await
+        self.answer(move |snapshot| Ok(search::suggest(snapshot, &typed, n))).await
     }
 
     async fn answer<T: Send + 'static>(

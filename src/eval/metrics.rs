@@ -71,6 +71,12 @@ impl Mean {
     }
 }
 
+impl std::fmt::Display for Mean {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.3} ± {:.3}", self.mean, self.standard_error)
+    }
+}
+
 /// Mean difference of two metrics of the same people. More than two standard errors count as a difference.
 pub fn paired(left: &[f64], right: &[f64]) -> Mean {
     Mean::of(left.iter().zip(right).map(|(left, right)| left - right))

@@ -5,7 +5,11 @@
 //! person rated in training do not count.
 
 mod metrics;
+mod prompts;
 mod report;
+mod titles;
 
 pub use metrics::{ListMetrics, Mean, mean_absolute_error, paired, root_mean_square_error};
+pub use prompts::{Grades, PromptScore, score_prompt};
 pub use report::{Judged, LIST_LENGTH, ListReport, TestCase, judge, test_cases};
+pub use titles::TitleOutcomes;

@@ -41,6 +41,15 @@ impl Params {
         }
     }
 
+    /// A parameter that takes one of some words.
+    pub(super) fn one_of<T: Copy>(&self, name: &str, default: T, choices: &[(&str, T)]) -> Result<T, HttpError> {
+        let Some(text) = self.text(name) else { return Ok(default) };
+        choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice).ok_or_else(|| {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            HttpError::bad_request(format!("The parameter {name} must be one of: {}.", words.join(", ")))
+        })
+    }
+
     /// `top_k`, between 1 and `most`.
     pub(super) fn top_k(&self, default: usize, most: usize) -> Result<usize, HttpError> {
         let Some(text) = self.text("top_k") else { return Ok(default.min(most)) };

@@ -16,6 +16,8 @@ use super::server::Door;
 pub(super) enum Route {
     UserRecommend,
     TitleOrPrompt,
+    Search,
+    Similar,
     Titles,
     Models,
     Healthz,
@@ -25,9 +27,11 @@ pub(super) enum Route {
 }
 
 /// Every path there is.
-pub(super) const ROUTES: [(&str, Route); 8] = [
+pub(super) const ROUTES: [(&str, Route); 10] = [
     ("/user_recommend/{user_id}", Route::UserRecommend),
     ("/title-or-prompt", Route::TitleOrPrompt),
+    ("/v1/search", Route::Search),
+    ("/v1/movies/{movie_id}/similar", Route::Similar),
     ("/v1/titles", Route::Titles),
     ("/v1/models", Route::Models),
     ("/healthz", Route::Healthz),
@@ -42,6 +46,8 @@ impl Route {
         match self {
             Self::UserRecommend => &["top_k", "rank_by", "asked_at", "explain"],
             Self::TitleOrPrompt => &["input_text", "top_k", "mode", "method"],
+            Self::Search => &["q", "top_k", "mode", "method", "ignore"],
+            Self::Similar => &["top_k", "method"],
             Self::Titles => &["prefix", "top_k"],
             _ => &[],
         }
@@ -88,6 +94,8 @@ pub(super) async fn dispatch<Body>(
             handlers::recommend::user_recommend(door, path_parameter.unwrap_or_default(), &params).await
         }
         Route::TitleOrPrompt => handlers::search::title_or_prompt(door, &params).await,
+        Route::Search => handlers::search::search(door, &params).await,
+        Route::Similar => handlers::search::similar(door, path_parameter.unwrap_or_default(), &params).await,
         Route::Titles => handlers::search::titles(door, &params).await,
         Route::Models => handlers::status::models(door),
         Route::Healthz => handlers::status::healthz(),

@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::respond::{Reply, set_header};
 use crate::domain::{MovieId, UserId};
 use crate::engine::{
-    Answer, Explained, ModelReport, Part, PartState, Recommendations, RecommendedMovie, SuggestedTitle,
+    Answer, CatalogueMovie, Explained, Found, ModelReport, Part, PartState, ReadPrompt, Recommendations, RecommendedMovie,
+    Similar, SimilarMethod, SuggestedTitle,
 };
-use crate::understand::Understood;
+use crate::understand::Wish;
 
 /// `/user_recommend/{user_id}`.
 #[derive(Serialize)]
@@ -154,8 +155,71 @@ pub(super) struct TitleJson<'a> {
 
 impl<'a> From<&'a SuggestedTitle> for TitleJson<'a> {
     fn from(suggested: &'a SuggestedTitle) -> Self {
-        let movie = suggested.movie();
+        let movie = suggested.movie.movie();
         Self { movie_id: movie.id.0, title: &movie.title, year: movie.year, match_kind: suggested.kind }
+    }
+}
+
+/// A movie by name.
+#[derive(Serialize)]
+struct MovieJson<'a> {
+    movie_id: u32,
+    title: &'a str,
+    year: Option<u16>,
+}
+
+impl<'a> From<&'a CatalogueMovie> for MovieJson<'a> {
+    fn from(named: &'a CatalogueMovie) -> Self {
+        let movie = named.movie();
+        Self { movie_id: movie.id.0, title: &movie.title, year: movie.year }
+    }
+}
+
+/// How a text was taken.
+pub(super) fn resolved_as(found: &Found) -> &'static str {
+    if found.title.is_some() { "title" } else { "prompt" }
+}
+
+/// `/v1/search`.
+#[derive(Serialize)]
+pub(super) struct SearchJson<'a> {
+    resolved_as: &'static str,
+    /// The movie that the text names, how sure that is, and what else it may name.
+    movie: Option<MovieJson<'a>>,
+    confidence: Option<&'static str>,
+    alternatives: Vec<MovieJson<'a>>,
+    understood: Option<UnderstoodJson<'a>>,
+    method: &'static str,
+    results: Vec<SimilarMovie<'a>>,
+}
+
+impl<'a> From<&'a Found> for SearchJson<'a> {
+    fn from(found: &'a Found) -> Self {
+        let title = found.title.as_ref();
+        Self {
+            resolved_as: resolved_as(found),
+            movie: title.map(|title| MovieJson::from(&title.movie)),
+            confidence: title.map(|title| title.confidence),
+            alternatives: title.map_or(Vec::new(), |title| title.alternatives.iter().map(MovieJson::from).collect()),
+            understood: found.prompt.as_ref().map(UnderstoodJson::from),
+            method: found.method,
+            results: found.movies.iter().map(|movie| SimilarMovie::new(movie, true)).collect(),
+        }
+    }
+}
+
+/// `/v1/movies/{movie_id}/similar`.
+#[derive(Serialize)]
+pub(super) struct SimilarJson<'a> {
+    movie: MovieJson<'a>,
+    method: &'static str,
+    results: Vec<SimilarMovie<'a>>,
+}
+
+impl<'a> SimilarJson<'a> {
+    pub(super) fn new(method: SimilarMethod, found: &'a Similar) -> Self {
+        let results = found.movies.iter().map(|movie| SimilarMovie::new(movie, true)).collect();
+        Self { movie: MovieJson::from(&found.movie), method: method.name(), results }
     }
 }
 
@@ -179,10 +243,23 @@ pub(super) struct UnderstoodJson<'a> {
     runtime_minutes: Option<[Option<u16>; 2]>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     like: Vec<u32>,
+    /// The same in parts for a page to show, each of which `ignore` takes away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    chips: Vec<ChipJson<'a>>,
 }
 
-impl<'a> From<&'a Understood> for UnderstoodJson<'a> {
-    fn from(understood: &'a Understood) -> Self {
+/// A part of what was understood.
+#[derive(Serialize)]
+struct ChipJson<'a> {
+    key: &'a str,
+    kind: &'static str,
+    label: &'a str,
+}
+
+impl<'a> From<&'a ReadPrompt> for UnderstoodJson<'a> {
+    fn from(read: &'a ReadPrompt) -> Self {
+        let understood = &read.understood;
+        let chip = |wish: &'a Wish| ChipJson { key: &wish.key, kind: wish.kind, label: &wish.label };
         let range = |(from, to): (u16, u16)| [(from > 0).then_some(from), (to < u16::MAX).then_some(to)];
         Self {
             text: &understood.text,
@@ -193,6 +270,7 @@ impl<'a> From<&'a Understood> for UnderstoodJson<'a> {
             languages: &understood.languages,
             runtime_minutes: understood.runtime_minutes.map(range),
             like: understood.anchors.iter().map(|movie| movie.0).collect(),
+            chips: read.wishes.iter().map(chip).collect(),
         }
     }
 }

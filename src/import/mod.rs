@@ -11,6 +11,7 @@ mod export;
 mod figures;
 mod format;
 mod genres;
+mod judged;
 mod links;
 mod movielens_100k;
 mod movielens_1m;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 pub use evaluation::{export_split, import_ratings, read_recommendations};
 pub use export::{ExportReport, export};
 pub use format::{Format, UnknownFormat, detect};
+pub use judged::{JudgedAnswer, JudgedFile, JudgedPrompt, LabelledTitle, NamedMovie, judged_prompts, labelled_titles};
 pub use overviews::Overviews;
 pub use report::{FileReport, ImportReport, Problem, Reason};
 
@@ -79,6 +81,16 @@ pub enum ImportError {
         missing: String,
         /// The columns that are there.
         found: String,
+    },
+    /// A row of judged inputs cannot be used.
+    #[error("line {line} of {file}: {problem}")]
+    Judged {
+        /// The file.
+        file: String,
+        /// Where in it.
+        line: u64,
+        /// What is wrong.
+        problem: String,
     },
     /// The receiver refused a movie or a rating.
     #[error("the imported data could not be taken in")]

@@ -7,10 +7,28 @@ use proptest::prelude::*;
 
 use super::sample::{self, Arithmetic, Spelling};
 use super::{
-    ItemKnn, ItemNeighbors, NeuralCf, PopularityBaseline, PopularityKind, ProfileKnn, ProfileWeights, RatingBaseline,
-    RatingModel, RatingOptions, RecommendError, Scorer, Semantic, Similarity, TfIdf, recommend,
+    HybridSimilar, ItemKnn, ItemNeighbors, NeuralCf, PopularityBaseline, PopularityKind, ProfileKnn, ProfileWeights,
+    RatingBaseline, RatingModel, RatingOptions, RecommendError, Scorer, Scores, Semantic, Similarity, TfIdf, recommend,
 };
 use crate::domain::{Catalogue, MovieId, Query, RatedMovie, Rating, RatingMatrix, UserId};
+
+/// [`HybridSimilar`] with what it borrows.
+struct Hybrid {
+    catalogue: Arc<Catalogue>,
+    ratings: Arc<RatingMatrix>,
+    item_knn: ItemKnn,
+    content: TfIdf,
+}
+
+impl Scorer for Hybrid {
+    fn name(&self) -> &'static str {
+        "hybrid"
+    }
+
+    fn score(&self, query: &Query) -> Result<Scores, RecommendError> {
+        HybridSimilar::new(&self.catalogue, &self.ratings, (&self.item_knn, &self.content)).score(query)
+    }
+}
 
 type Fitted = (Arc<Catalogue>, Vec<Box<dyn Scorer>>);
 
@@ -35,6 +53,12 @@ fn all_methods((catalogue, ratings): (Arc<Catalogue>, Arc<RatingMatrix>)) -> Fit
             methods.push(Box::new(ProfileKnn::fit(catalogue.clone(), &ratings, neighbors.clone(), weights)));
         }
     }
+    methods.push(Box::new(Hybrid {
+        item_knn: ItemKnn::fit(catalogue.clone(), ratings.clone(), Similarity::default()),
+        content: TfIdf::fit(catalogue.clone(), None),
+        catalogue: catalogue.clone(),
+        ratings,
+    }));
     (catalogue, methods)
 }
 

@@ -20,6 +20,7 @@ mod rating;
 mod sample;
 mod semantic;
 pub mod signals;
+mod similar;
 mod term_weights;
 mod tfidf;
 
@@ -33,9 +34,10 @@ pub use neural_cf::NeuralCf;
 pub use popularity::{PopularityBaseline, PopularityKind};
 pub use ports::{MAX_QUESTIONS, NearestNeighbors, PairScorer, PortError, Ranker, TextEncoder};
 pub use profile_knn::{ProfileKnn, ProfileWeights};
-pub use prompt_search::{PromptSearch, SearchWeights};
+pub use prompt_search::PromptSearch;
 pub use rating::{RatingFacts, RatingModel, RatingOptions};
 pub use semantic::{EmbeddingText, Semantic, embedding_text};
+pub use similar::HybridSimilar;
 pub use tfidf::{TfIdf, document_text};
 
 use crate::domain::Query;

@@ -1,63 +1,89 @@
 //! Prompt search: meaning, words and a mild prior for well-known films, fused into one score, under the wishes that the
 //! prompt grammar understood.
 //!
-//! `score = cos(text) + a · cos(anchors) + l · lexical + p · prior + g · genres − n · unwanted`, where `lexical` is BM25 as a
-//! share of what is attainable, `prior = ln(1 + votes) / ln(1 + most votes)`, `genres` the share of the genres asked for that
-//! the movie has, and `unwanted` its largest cosine with a topic that is not wanted, above what any two texts have in
-//! common. The weights were chosen on the validation halves of the judged prompts (`data/README.md`). Years, languages,
-//! lengths and unwanted genres are filters: candidates are refilled until enough pass or the catalogue ends.
+//! `score = t · cos(text) + l · lexical + p · prior + g · genres − n · unwanted`, where `lexical` is BM25 as a share of what is
+//! attainable, `prior = ln(1 + votes) / ln(1 + most votes)`, `genres` the share of the genres asked for that the movie has,
+//! and `unwanted` its largest cosine with a topic that is not wanted, above what any two texts have in common. A prompt
+//! that compares with movies ("like … but …") adds what a movie shares with these anchors, on the average of them: cosine,
+//! similarity by ratings as a share of the anchor's best neighbour, and the share of the anchor's genres; and it has
+//! weights of its own, because its text is a change and no description. All weights were chosen on the validation halves
+//! of the judged prompts (`data/README.md`). Years, languages, lengths and unwanted genres are filters: candidates are
+//! refilled until enough pass or the catalogue ends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Bm25, NearestNeighbors, RecommendError, TextEncoder};
+use super::{Bm25, ItemKnn, NearestNeighbors, RecommendError, TextEncoder};
 use crate::domain::{Catalogue, Embedding, ItemIdx, Movie, RankedList, Score, ScoredItem};
 use crate::math::top_k;
 use crate::understand::Understood;
 
 /// Candidates taken from each source at first; four times as many whenever too few pass the filters.
 const CANDIDATES: usize = 200;
+/// The same for a comparison, whose change may lead away from the anchor.
+const COMPARISON_CANDIDATES: usize = 500;
 /// Cosine that unrelated texts have with each other.
 const UNRELATED: f32 = 0.15;
 
-/// How much each signal counts, beside the text's own cosine, which counts one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SearchWeights {
-    /// Cosine with the movies the prompt compares with.
-    pub anchors: f32,
+/// How much each signal counts.
+#[derive(Clone, Copy, Debug)]
+struct Weights {
+    /// Cosine with the text.
+    text: f32,
     /// Words in common.
-    pub lexical: f32,
+    lexical: f32,
     /// How well known a movie is.
-    pub prior: f32,
+    prior: f32,
     /// Genres that were asked for.
-    pub genres: f32,
+    genres: f32,
     /// Topics that are not wanted.
-    pub unwanted: f32,
+    unwanted: f32,
+    /// Cosine with the anchors.
+    anchors: f32,
+    /// Similarity to the anchors by ratings.
+    neighbors: f32,
+    /// Genres of the anchors.
+    anchor_genres: f32,
 }
 
-impl Default for SearchWeights {
-    fn default() -> Self {
-        Self { anchors: 0.6, lexical: 0.3, prior: 0.4, genres: 0.04, unwanted: 1.0 }
-    }
-}
+/// For a prompt that describes.
+const DESCRIPTION: Weights = Weights {
+    text: 1.0,
+    lexical: 0.3,
+    prior: 0.4,
+    genres: 0.04,
+    unwanted: 1.0,
+    anchors: 0.0,
+    neighbors: 0.0,
+    anchor_genres: 0.0,
+};
+
+/// For a prompt that compares.
+const COMPARISON: Weights = Weights {
+    text: 0.8,
+    lexical: 0.25,
+    prior: 0.25,
+    genres: 0.35,
+    unwanted: 1.0,
+    anchors: 0.4,
+    neighbors: 0.2,
+    anchor_genres: 0.25,
+};
 
 /// Searches one catalogue.
 #[derive(Clone)]
 pub struct PromptSearch {
     catalogue: Arc<Catalogue>,
     lexical: Arc<Bm25>,
+    item_knn: Arc<ItemKnn>,
     /// Without an encoder, words are all there is.
     semantic: Option<(Arc<dyn TextEncoder>, Arc<dyn NearestNeighbors>)>,
-    weights: SearchWeights,
     most_votes: u32,
 }
 
 impl std::fmt::Debug for PromptSearch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PromptSearch")
-            .field("name", &self.name())
-            .field("weights", &self.weights)
-            .finish_non_exhaustive()
+        f.debug_struct("PromptSearch").field("name", &self.name()).finish_non_exhaustive()
     }
 }
 
@@ -65,8 +91,15 @@ impl std::fmt::Debug for PromptSearch {
 #[derive(Default)]
 struct Meaning {
     text: Option<Embedding>,
-    anchors: Vec<Embedding>,
     unwanted: Vec<Embedding>,
+}
+
+/// A movie that the prompt compares with.
+struct Anchor<'a> {
+    vector: Option<Embedding>,
+    /// Similarity by ratings, as a share of the best.
+    neighbors: HashMap<ItemIdx, f32>,
+    genres: &'a [String],
 }
 
 impl PromptSearch {
@@ -74,11 +107,11 @@ impl PromptSearch {
     pub fn fit(
         catalogue: Arc<Catalogue>,
         lexical: Arc<Bm25>,
+        item_knn: Arc<ItemKnn>,
         semantic: Option<(Arc<dyn TextEncoder>, Arc<dyn NearestNeighbors>)>,
-        weights: SearchWeights,
     ) -> Self {
         let votes = (0..catalogue.len() as u32).map(|row| catalogue.popularity(ItemIdx(row)).vote_count);
-        Self { most_votes: votes.max().unwrap_or(0), catalogue, lexical, semantic, weights }
+        Self { most_votes: votes.max().unwrap_or(0), catalogue, lexical, item_knn, semantic }
     }
 
     /// Public name of what answers.
@@ -90,10 +123,12 @@ impl PromptSearch {
     pub fn search(&self, asked: &Understood, n: usize) -> Result<RankedList, RecommendError> {
         let meaning = self.meaning(asked)?;
         let words = self.words(asked);
-        let lexical: std::collections::HashMap<ItemIdx, f32> = words.iter().copied().collect();
-        let mut k = CANDIDATES.max(n);
+        let anchors = asked.anchors.iter().filter_map(|&movie| self.catalogue.item_idx(movie));
+        let anchors: Vec<Anchor<'_>> = anchors.map(|item| self.anchor(item)).collect();
+        let lexical: HashMap<ItemIdx, f32> = words.iter().copied().collect();
+        let mut k = if anchors.is_empty() { CANDIDATES } else { COMPARISON_CANDIDATES }.max(n);
         let candidates = loop {
-            let candidates = self.candidates(asked, (&meaning, &words), k)?;
+            let candidates = self.candidates(asked, (&meaning, &words, &anchors), k)?;
             if candidates.len() >= n || k >= self.catalogue.len() {
                 break candidates;
             }
@@ -101,14 +136,14 @@ impl PromptSearch {
         };
         let scored = candidates.into_iter().filter_map(|item| {
             let words = lexical.get(&item).copied().unwrap_or(0.0);
-            let score = Score::new(self.score(asked, &meaning, (item, words)))?;
+            let score = Score::new(self.score((asked, &meaning, &anchors), item, words))?;
             Some(ScoredItem { movie: self.catalogue.movie(item).id, score })
         });
         Ok(RankedList::new(top_k(scored.collect(), n, ScoredItem::ranking_order)))
     }
 
     fn meaning(&self, asked: &Understood) -> Result<Meaning, RecommendError> {
-        let Some((encoder, neighbors)) = &self.semantic else {
+        let Some((encoder, _)) = &self.semantic else {
             return Ok(Meaning::default());
         };
         let has_text = !asked.text.is_empty();
@@ -116,8 +151,18 @@ impl PromptSearch {
             has_text.then(|| asked.text.clone()).into_iter().chain(asked.without.iter().cloned()).collect();
         let mut vectors = if texts.is_empty() { Vec::new() } else { encoder.encode(&texts)? };
         let unwanted = vectors.split_off(usize::from(has_text).min(vectors.len()));
-        let anchors = asked.anchors.iter().filter_map(|&movie| neighbors.embedding(movie)).collect();
-        Ok(Meaning { text: vectors.pop(), anchors, unwanted })
+        Ok(Meaning { text: vectors.pop(), unwanted })
+    }
+
+    fn anchor(&self, item: ItemIdx) -> Anchor<'_> {
+        let movie = self.catalogue.movie(item);
+        let similarities = self.item_knn.similarities(item);
+        let best = similarities.iter().map(|&(_, similarity)| similarity).fold(f32::MIN_POSITIVE, f32::max);
+        Anchor {
+            vector: self.semantic.as_ref().and_then(|(_, neighbors)| neighbors.embedding(movie.id)),
+            neighbors: similarities.into_iter().map(|(other, similarity)| (other, similarity / best)).collect(),
+            genres: &movie.genres,
+        }
     }
 
     /// Movies that share words with the text, most first.
@@ -131,15 +176,20 @@ impl PromptSearch {
     fn candidates(
         &self,
         asked: &Understood,
-        (meaning, words): (&Meaning, &[(ItemIdx, f32)]),
+        (meaning, words, anchors): (&Meaning, &[(ItemIdx, f32)], &[Anchor<'_>]),
         k: usize,
     ) -> Result<BTreeSet<ItemIdx>, RecommendError> {
         let mut found: BTreeSet<ItemIdx> = words.iter().take(k).map(|(item, _)| *item).collect();
         if let Some((_, neighbors)) = &self.semantic {
-            for vector in meaning.text.iter().chain(&meaning.anchors) {
+            for vector in meaning.text.iter().chain(anchors.iter().filter_map(|anchor| anchor.vector.as_ref())) {
                 let near = neighbors.nearest(vector, k.min(neighbors.len()))?;
                 found.extend(near.iter().filter_map(|(movie, _)| self.catalogue.item_idx(*movie)));
             }
+        }
+        for anchor in anchors {
+            let by_similarity =
+                |left: &(&ItemIdx, &f32), right: &(&ItemIdx, &f32)| right.1.total_cmp(left.1).then(left.0.cmp(right.0));
+            found.extend(top_k(anchor.neighbors.iter().collect(), k, by_similarity).into_iter().map(|(item, _)| *item));
         }
         if (asked.text.is_empty() && asked.anchors.is_empty()) || k >= self.catalogue.len() {
             // Only wishes, such as "from the 80s, not horror": everything that passes is an answer.
@@ -149,19 +199,29 @@ impl PromptSearch {
         Ok(found)
     }
 
-    fn score(&self, asked: &Understood, meaning: &Meaning, (item, words): (ItemIdx, f32)) -> f32 {
-        let weights = self.weights;
+    fn score(
+        &self,
+        (asked, meaning, anchors): (&Understood, &Meaning, &[Anchor<'_>]),
+        item: ItemIdx,
+        words: f32,
+    ) -> f32 {
+        let weights = if anchors.is_empty() { DESCRIPTION } else { COMPARISON };
         let movie = self.catalogue.movie(item);
         let own = self.semantic.as_ref().and_then(|(_, neighbors)| neighbors.embedding(movie.id));
         let cosine = |vector: &Embedding| own.as_ref().map_or(0.0, |own| dot(own.components(), vector.components()));
         let text = meaning.text.as_ref().map_or(0.0, cosine);
-        let n_anchors = meaning.anchors.len().max(1) as f32;
-        let anchors = meaning.anchors.iter().map(cosine).sum::<f32>() / n_anchors;
+        let likeness = |anchor: &Anchor<'_>| {
+            weights.anchors * anchor.vector.as_ref().map_or(0.0, cosine)
+                + weights.neighbors * anchor.neighbors.get(&item).copied().unwrap_or(0.0)
+                + weights.anchor_genres * share_of_genres(movie, anchor.genres)
+        };
+        let likeness = anchors.iter().map(likeness).sum::<f32>() / anchors.len().max(1) as f32;
         let unwanted = meaning.unwanted.iter().map(|topic| cosine(topic) - UNRELATED).fold(0.0, f32::max);
         let votes = self.catalogue.popularity(item).vote_count;
         let prior = f64::from(votes).ln_1p() / f64::from(self.most_votes.max(1)).ln_1p();
         let genres = share_of_genres(movie, &asked.genres);
-        text + weights.anchors * anchors
+        weights.text * text
+            + likeness
             + weights.lexical * words
             + weights.prior * prior as f32
             + weights.genres * genres
@@ -195,12 +255,14 @@ fn dot(left: &[f32], right: &[f32]) -> f32 {
 mod tests {
     use super::*;
     use crate::domain::MovieId;
-    use crate::recommend::sample;
+    use crate::recommend::{Similarity, sample};
+    use crate::understand::{PromptReader, TitleResolver};
 
     fn search(asked: &Understood) -> Vec<u32> {
-        let (catalogue, _) = sample::movies_and_ratings();
+        let (catalogue, ratings) = sample::movies_and_ratings();
+        let item_knn = Arc::new(ItemKnn::fit(Arc::clone(&catalogue), ratings, Similarity::Cosine));
         let lexical = Arc::new(Bm25::fit(Arc::clone(&catalogue)));
-        let search = PromptSearch::fit(catalogue, lexical, None, SearchWeights::default());
+        let search = PromptSearch::fit(catalogue, lexical, item_knn, None);
         search.search(asked, 10).unwrap().items().iter().map(|item| item.movie.0).collect()
     }
 
@@ -212,6 +274,29 @@ mod tests {
         assert!(!search(&anchored).contains(&20), "who asks for something like it does not want it");
         let unwanted = Understood { without_genres: vec!["Science Fiction".to_owned()], ..asked };
         assert!(search(&unwanted).iter().all(|movie| ![10, 20, 30].contains(movie)));
+    }
+
+    #[test]
+    fn a_comparison_finds_what_is_like_the_anchor_and_the_change_weighs_in() {
+        let like = Understood { anchors: vec![MovieId(10)], ..Understood::default() };
+        assert_eq!(search(&like)[..2], [20, 30], "the same genre, liked by the same people");
+        let changed = Understood { genres: vec!["Romance".to_owned()], ..like };
+        let found = search(&changed);
+        let place = |movie| found.iter().position(|&found| found == movie);
+        assert!(place(40) < place(70) || place(70).is_none(), "{found:?}");
+    }
+
+    #[test]
+    fn a_prompt_of_which_nothing_was_understood_is_searched_as_it_stands() {
+        let (catalogue, _) = sample::movies_and_ratings();
+        let (reader, titles) = (PromptReader::fit(&catalogue), TitleResolver::fit(&catalogue));
+        for text in ["robots fly to a distant planet", "Two families prepare, and fall out!", "lovers like the sea"] {
+            let understood = reader.read(text, &titles);
+            assert!(understood.is_plain(), "{understood:?}");
+            let as_it_stands = Understood { text: text.to_owned(), ..Understood::default() };
+            assert!(!search(&as_it_stands).is_empty());
+            assert_eq!(search(&understood), search(&as_it_stands), "{text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 /// What people write → the genre words that catalogues use for it (in normal form, see [`genre_key`]). The first that a
 /// catalogue has is meant.
-pub(super) const GENRES: [(&str, &[&str]); 46] = [
+pub(super) const GENRES: [(&str, &[&str]); 48] = [
     ("action", &["action"]),
     ("adventure", &["adventure"]),
     ("adventures", &["adventure"]),
@@ -17,6 +17,7 @@ pub(super) const GENRES: [(&str, &[&str]); 46] = [
     ("comedies", &["comedy"]),
     ("comedic", &["comedy"]),
     ("funny", &["comedy"]),
+    ("funnier", &["comedy"]),
     ("hilarious", &["comedy"]),
     ("humorous", &["comedy"]),
     ("humor", &["comedy"]),
@@ -32,6 +33,7 @@ pub(super) const GENRES: [(&str, &[&str]); 46] = [
     ("noir", &["filmnoir"]),
     ("horror", &["horror"]),
     ("scary", &["horror"]),
+    ("scarier", &["horror"]),
     ("slasher", &["horror"]),
     ("musical", &["musical", "music"]),
     ("musicals", &["musical", "music"]),
@@ -91,6 +93,44 @@ pub(super) const LANGUAGES: [(&str, &str); 36] = [
     ("turkish", "tr"),
 ];
 
+/// Names of countries → the language that most of their films are in, ISO 639-1.
+pub(super) const COUNTRIES: [(&str, &str); 34] = [
+    ("america", "en"),
+    ("argentina", "es"),
+    ("australia", "en"),
+    ("austria", "de"),
+    ("brazil", "pt"),
+    ("britain", "en"),
+    ("china", "zh"),
+    ("czechoslovakia", "cs"),
+    ("denmark", "da"),
+    ("england", "en"),
+    ("finland", "fi"),
+    ("france", "fr"),
+    ("germany", "de"),
+    ("greece", "el"),
+    ("hong kong", "cn"),
+    ("hungary", "hu"),
+    ("iceland", "is"),
+    ("india", "hi"),
+    ("iran", "fa"),
+    ("ireland", "en"),
+    ("israel", "he"),
+    ("italy", "it"),
+    ("japan", "ja"),
+    ("korea", "ko"),
+    ("mexico", "es"),
+    ("norway", "no"),
+    ("poland", "pl"),
+    ("portugal", "pt"),
+    ("russia", "ru"),
+    ("south korea", "ko"),
+    ("spain", "es"),
+    ("sweden", "sv"),
+    ("thailand", "th"),
+    ("turkey", "tr"),
+];
+
 /// Decades in words.
 pub(super) const DECADES: [(&str, u16); 9] = [
     ("twenties", 1920),
@@ -104,9 +144,16 @@ pub(super) const DECADES: [(&str, u16); 9] = [
     ("noughties", 2000),
 ];
 
-/// Small numbers in words, for lengths in hours.
-pub(super) const NUMBERS: [(&str, f32); 6] =
-    [("one and a half", 1.5), ("two and a half", 2.5), ("one", 1.0), ("two", 2.0), ("three", 3.0), ("four", 4.0)];
+/// Numbers in words, for lengths.
+pub(super) const NUMBERS: [(&str, f32); 7] = [
+    ("one and a half", 1.5),
+    ("two and a half", 2.5),
+    ("one", 1.0),
+    ("two", 2.0),
+    ("three", 3.0),
+    ("four", 4.0),
+    ("ninety", 90.0),
+];
 
 /// The normal form of a genre's name: lower-case letters and digits only.
 pub(super) fn genre_key(name: &str) -> String {

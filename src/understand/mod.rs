@@ -6,10 +6,12 @@ mod suggest;
 mod title;
 mod title_forms;
 mod typos;
+mod wishes;
 
 pub use prompt::{PromptReader, Understood};
 pub use suggest::{Suggestion, SuggestionKind, TitleSuggester};
 pub use title::{TitleConfidence, TitleMatch, TitleResolver};
+pub use wishes::Wish;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;

@@ -5,23 +5,27 @@
 //! that may as well be plot stay plot: "set in the 80s" is a setting and no era, "a man without a past" no exclusion.
 //! A prompt in which no rule finds anything is searched for as it stands.
 
-use regex::{Captures, Regex};
+mod anchors;
+mod rules;
+mod words;
+
+use regex::Captures;
 
 use super::TitleResolver;
-use super::lexicon::{DECADES, GENRES, LANGUAGES, NUMBERS, genre_key};
+use super::lexicon::{COUNTRIES, DECADES, GENRES, LANGUAGES, genre_key};
 use crate::domain::{Catalogue, MovieId};
+use rules::Rules;
+use words::{
+    decade, is_era, minutes, part_of, push_new, singular, spaced, split_exclusion, strip_relative, tidy, without,
+    years_ago,
+};
 
 /// Films made within so many years before the newest of the catalogue are recent.
 const RECENT_YEARS: u16 = 5;
 /// Films made up to this year are old.
 const OLD_UNTIL: u16 = 1969;
-/// Most words of something not wanted.
-const LONGEST_EXCLUSION: usize = 4;
 /// A language is a filter only in a catalogue that knows the language of at least this share of its movies.
 const LANGUAGES_KNOWN: f32 = 0.5;
-
-/// Nouns that stand for what is searched for.
-const FILM: &str = r"(?:films?|movies?|pictures?|flicks?|cinema|stor(?:y|ies)|something|anything|one)";
 
 /// What was understood of a prompt.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -68,82 +72,6 @@ pub struct PromptReader {
     rules: Rules,
 }
 
-#[derive(Debug)]
-struct Rules {
-    decade: Regex,
-    decade_word: Regex,
-    before: Regex,
-    after: Regex,
-    between: Regex,
-    in_year: Regex,
-    recent: Regex,
-    old: Regex,
-    language: Regex,
-    shorter: Regex,
-    longer: Regex,
-    negation: Regex,
-    less: Regex,
-    between_films: Regex,
-    like: Regex,
-}
-
-impl Rules {
-    fn new() -> Self {
-        let rule = |pattern: String| Regex::new(&pattern).expect("the patterns are constant and tested");
-        let genre_words: Vec<&str> = GENRES.iter().map(|(word, _)| *word).collect();
-        let kind = format!(r"(?:{FILM}|{})", genre_words.join("|"));
-        let language_words: Vec<&str> = LANGUAGES.iter().map(|(word, _)| *word).collect();
-        let languages = language_words.join("|");
-        let decades: Vec<&str> = DECADES.iter().map(|(word, _)| *word).collect();
-        let decades = decades.join("|");
-        let amount = r"(?P<amount>\d+(?:\.\d+)?|one and a half|two and a half|one|two|three|four|an)";
-        let unit = r"(?P<unit>h|hours?|hrs?|minutes?|mins?)";
-        let made = r"(?:(?:made|released|filmed|shot|from|of)\s+)";
-        let origin = format!(r"(?:{made}(?:in\s+|the\s+|during\s+)*)");
-        Self {
-            decade: rule(format!(
-                r"(?i)(?:{origin}(?P<part>early|mid|late)?[- ]?(?:the\s+)?(?P<a>(?:19|20)?\d0)'?s\b|\b(?P<part2>early|mid|late)?[- ]?(?P<b>(?:19|20)?\d0)'?s\s+(?P<kept>(?:\w+[- ])?{kind})\b)"
-            )),
-            decade_word: rule(format!(
-                r"(?i)(?:{origin}(?P<a>{decades})\b|\b(?P<b>{decades})\s+(?P<kept>(?:\w+[- ])?{kind})\b)"
-            )),
-            before: rule(format!(
-                r"(?i)(?P<set>set\s+)?{made}?\b(?:before|prior to|earlier than|pre-)\s*(?P<year>(?:18|19|20)\d\d)\b"
-            )),
-            after: rule(format!(
-                r"(?i)(?P<set>set\s+)?{made}?\b(?:after|since|later than|post-)\s*(?P<year>(?:18|19|20)\d\d)\b"
-            )),
-            between: rule(format!(
-                r"(?i)(?P<set>set\s+)?{made}?\b(?:between|from)\s+(?P<from>(?:19|20)\d\d)\s*(?:and|to|-|until)\s*(?P<to>(?:19|20)\d\d)\b"
-            )),
-            in_year: rule(format!(r"(?i)\b(?:{made}(?:in\s+)?)(?P<year>(?:19|20)\d\d)\b")),
-            recent: rule(format!(
-                r"(?i)\b(?:recent|newer|latest|new)\s+(?P<kept>(?:\w+[- ])?{kind})\b|,\s*(?:recent|new|newer)\s*$"
-            )),
-            old: rule(format!(r"(?i)\bold\s+(?P<kept>(?:\w+[- ])?{FILM})\b")),
-            language: rule(format!(
-                r"(?i)\b(?:(?P<a>{languages})(?:[- ]language)?\s+(?P<kept>(?:\w+[- ])?{kind})\b|(?:in|spoken in)\s+(?P<b>{languages})(?:\s+language)?\s*(?:$|[,.;]))"
-            )),
-            shorter: rule(format!(
-                r"(?i)\b(?:under|below|less than|shorter than|at most|no longer than|max(?:imum)?)\s+{amount}\s*{unit}\b(?:\s+long)?"
-            )),
-            longer: rule(format!(
-                r"(?i)\b(?:over|above|more than|longer than|at least|min(?:imum)?)\s+{amount}\s*{unit}\b(?:\s+long)?"
-            )),
-            negation: rule(format!(
-                r"(?i)(?P<before>^|[,;:.(]\s*|\b(?:but|and|just|please|although)\s+|\b{kind}(?:\s+(?:that|which)(?:'s|\s+is|\s+are|\s+has|\s+have|\s+does|\s+do)?|\s+is)?\s+)(?:not|no|non|without|never|minus|except|excluding|isn't|aren't|nothing\s+with|with\s+no|has\s+no|doesn't\s+have|don't\s+want)\b[- ]?\s*(?:(?:about|any|an?|the|too|very|so|really|in|with|have|having|involving|set\s+in)\s+)*(?P<what>[^,;:.()?!]+)"
-            )),
-            less: rule(r"(?i)\b(?:less|fewer)\s+(?P<what>[\w-]+)".to_owned()),
-            between_films: rule(format!(
-                r"(?i)\b(?:{FILM}\s+)?(?:between|a\s+mix(?:ture)?\s+of|a\s+cross\s+between|halfway\s+between|a\s+blend\s+of)\s+(?P<a>.+?)\s+and\s+(?P<b>[^,;]+)"
-            )),
-            like: rule(format!(
-                r"(?i)(?P<before>^|[,;:]\s*|\b(?:{kind}|more|much|just|bit|lot|similar)\s+)(?:like|similar\s+to|to|in\s+the\s+style\s+of|in\s+the\s+vein\s+of)\s+(?P<rest>.+)$"
-            )),
-        }
-    }
-}
-
 impl PromptReader {
     /// Learns which genres, years and languages a catalogue has.
     pub fn fit(catalogue: &Catalogue) -> Self {
@@ -170,53 +98,23 @@ impl PromptReader {
         self.read_runtime(&mut understood);
         self.read_years(&mut understood);
         self.read_languages(&mut understood);
+        self.read_country(&mut understood);
         self.read_exclusions(&mut understood);
         self.read_genres(&mut understood);
         understood.text = tidy(&understood.text);
+        if !understood.anchors.is_empty() {
+            self.tidy_change(&mut understood);
+        }
         understood
-    }
-
-    fn read_anchors(&self, understood: &mut Understood, titles: &TitleResolver) {
-        let text = understood.text.clone();
-        if let Some(found) = self.rules.between_films.captures(&text) {
-            let films = [titles.resolve(&found["a"]), titles.resolve(&found["b"])];
-            if let [Some(first), Some(second)] = films {
-                understood.anchors = vec![first.movie, second.movie];
-                understood.text = without(&text, &found, "");
-                return;
-            }
-        }
-        let Some(found) = self.rules.like.captures(&text) else {
-            return;
-        };
-        // The longest beginning of the rest that names a film is the anchor; what follows is the change.
-        let rest = &found["rest"];
-        let cuts = cut_points(rest);
-        let named = cuts.into_iter().find_map(|cut| Some((cut, titles.resolve(rest[..cut].trim())?)));
-        if let Some((cut, anchor)) = named {
-            understood.anchors.push(anchor.movie);
-            let mut change = rest[cut..].trim_start_matches([',', ';', ' ']);
-            if let Some(second) = change.strip_prefix("and ").and_then(|second| titles.resolve(second)) {
-                understood.anchors.push(second.movie);
-                change = "";
-            }
-            let before = found.name("before").map_or("", |before| before.as_str());
-            let start = found.get(0).map_or(0, |whole| whole.start());
-            let before = before.strip_suffix("similar ").unwrap_or(before);
-            understood.text = format!("{}{before} {}", &text[..start], strip_joints(change));
-        }
     }
 
     fn read_runtime(&self, understood: &mut Understood) {
         let (mut shortest, mut longest) = (0_u16, u16::MAX);
-        for (rule, is_upper) in [(&self.rules.shorter, true), (&self.rules.longer, false)] {
+        for (rule, is_upper) in [(&self.rules.shorter, true), (&self.rules.at_most, true), (&self.rules.longer, false)]
+        {
             let text = understood.text.clone();
-            let Some(found) = rule.captures(&text) else {
-                continue;
-            };
-            let Some(minutes) = minutes(&found["amount"], &found["unit"]) else {
-                continue;
-            };
+            let Some(found) = rule.captures(&text) else { continue };
+            let Some(minutes) = minutes(&found["amount"], &found["unit"]) else { continue };
             *(if is_upper { &mut longest } else { &mut shortest }) = minutes;
             understood.text = without(&text, &found, "");
         }
@@ -231,14 +129,17 @@ impl PromptReader {
         let is_setting = |found: &Captures<'_>| found.name("set").is_some();
         let text = understood.text.clone();
         let take = |understood: &mut Understood, found: &Captures<'_>, years: (u16, u16)| {
-            let kept = found.name("kept").map_or("", |kept| kept.as_str());
+            let kept = found.name("kept").or(found.name("kept2")).map_or("", |kept| kept.as_str());
             understood.text = without(&text, found, kept);
             understood.years = Some(years);
         };
         if let Some(found) = rules.decade.captures(&text) {
-            if let Some(decade) = found.name("a").or(found.name("b")).and_then(|digits| decade(digits.as_str())) {
+            let named = |names: [&str; 3]| names.into_iter().find_map(|name| decade(found.name(name)?.as_str()));
+            if let Some(first) = named(["a", "b", "c"]) {
                 let part = found.name("part").or(found.name("part2")).map_or("", |part| part.as_str());
-                take(understood, &found, part_of(decade, part));
+                let (from, to) = part_of(first, part);
+                let last = named(["to_a", "to_b", "to_c"]).map_or(to, |last| last + 9);
+                take(understood, &found, (from, to.max(last)));
             }
         } else if let Some(found) = rules.decade_word.captures(&text) {
             let word = found.name("a").or(found.name("b")).map_or("", |word| word.as_str()).to_lowercase();
@@ -262,6 +163,9 @@ impl PromptReader {
             if let Some(year) = year(&found, "year") {
                 take(understood, &found, (year, year));
             }
+        } else if let Some(found) = rules.last_years.captures(&text).filter(|found| is_era(&text, found)) {
+            let number = found.name("n").map_or("ten", |number| number.as_str());
+            take(understood, &found, (self.newest_year.saturating_sub(years_ago(number)), u16::MAX));
         } else if let Some(found) = rules.recent.captures(&text) {
             take(understood, &found, (self.newest_year.saturating_sub(RECENT_YEARS), u16::MAX));
         } else if let Some(found) = rules.old.captures(&text) {
@@ -271,16 +175,27 @@ impl PromptReader {
 
     fn read_languages(&self, understood: &mut Understood) {
         let text = understood.text.clone();
-        let Some(found) = self.rules.language.captures(&text).filter(|_| self.knows_languages) else {
-            return;
-        };
-        let word = found.name("a").or(found.name("b")).map_or("", |word| word.as_str()).to_lowercase();
+        let Some(found) = self.rules.language.captures(&text).filter(|_| self.knows_languages) else { return };
+        let word = found.name("a").or(found.name("b")).or(found.name("c"));
+        let word = word.map_or("", |word| word.as_str()).to_lowercase();
         if let Some((_, code)) = LANGUAGES.iter().find(|(name, _)| *name == word) {
             understood.languages.push((*code).to_owned());
             // The word stays: it says as much about place and people as about the language.
             if found.name("b").is_some() {
                 understood.text = without(&text, &found, "");
             }
+        }
+    }
+
+    /// "From France", as far as a language can stand for a country; the catalogue knows no countries.
+    fn read_country(&self, understood: &mut Understood) {
+        let text = understood.text.clone();
+        let Some(found) = self.rules.country.captures(&text).filter(|_| self.knows_languages) else { return };
+        let country = found.name("a").or(found.name("b")).map_or("", |name| name.as_str()).to_lowercase();
+        if let Some((_, code)) = COUNTRIES.iter().find(|(name, _)| *name == country) {
+            push_new(&mut understood.languages, code);
+            let kept = found.name("kept").map_or("", |kept| kept.as_str());
+            understood.text = without(&text, &found, kept);
         }
     }
 
@@ -295,6 +210,10 @@ impl PromptReader {
             let kept = format!("{} {rest}", strip_relative(before));
             understood.text = without(&understood.text.clone(), &found, &kept);
         }
+        while let Some(found) = self.rules.without_genre.captures(&understood.text.clone()) {
+            self.exclude(understood, &found["what"].to_lowercase());
+            understood.text = without(&understood.text.clone(), &found, "");
+        }
         while let Some(found) = self.rules.less.captures(&understood.text.clone()) {
             self.exclude(understood, &found["what"].to_lowercase());
             understood.text = without(&understood.text.clone(), &found, "");
@@ -306,7 +225,9 @@ impl PromptReader {
         for part in what.split(" or ").flat_map(|part| part.split(" and ")) {
             let part = part.trim().trim_start_matches("a ").trim_start_matches("any ");
             let plain = part.trim_end_matches(" film").trim_end_matches(" movie").trim_end_matches(" films");
-            if let Some((_, genre)) = self.genres.iter().find(|(word, _)| *word == plain) {
+            let plain = spaced(plain);
+            let is_named = |word: &str| word == plain || word == singular(&plain);
+            if let Some((_, genre)) = self.genres.iter().find(|(word, _)| is_named(word)) {
                 push_new(&mut understood.without_genres, genre);
             } else if !part.is_empty() {
                 push_new(&mut understood.without, part);
@@ -321,123 +242,6 @@ impl PromptReader {
                 push_new(&mut understood.genres, genre);
             }
         }
-    }
-}
-
-/// Places where an anchor's title may end, the furthest first.
-fn cut_points(rest: &str) -> Vec<usize> {
-    let joints = [
-        " but ",
-        ",",
-        ";",
-        " with ",
-        " except ",
-        " only ",
-        " without ",
-        " and ",
-        " set ",
-        " in ",
-        " about ",
-        " from ",
-        " that ",
-        " for ",
-    ];
-    let mut cuts: Vec<usize> = vec![rest.len()];
-    for joint in joints {
-        cuts.extend(rest.match_indices(joint).map(|(place, _)| place));
-    }
-    cuts.sort_unstable_by(|left, right| right.cmp(left));
-    cuts
-}
-
-/// What follows an anchor without the words that join it.
-fn strip_joints(change: &str) -> &str {
-    let mut change = change.trim();
-    for joint in ["but ", "only ", "and ", "more ", "much "] {
-        change = change.strip_prefix(joint).unwrap_or(change).trim_start();
-    }
-    change
-}
-
-/// "film that is", "movie which has" → "film", "movie".
-fn strip_relative(before: &str) -> String {
-    let lower = before.to_lowercase();
-    let end = [" that", " which", " is "].iter().filter_map(|word| lower.find(word)).min().unwrap_or(before.len());
-    before[..end].trim_end_matches(['(', ' ']).to_owned()
-}
-
-/// What is not wanted, and what follows it and is wanted again.
-fn split_exclusion(what: &str) -> (String, String) {
-    let lower = what.to_lowercase();
-    let ends = [" but ", " from ", " about ", " with ", " like ", " where ", " that ", " set ", " please", " in "];
-    let end = ends.iter().filter_map(|word| lower.find(word)).min().unwrap_or(what.len());
-    let words: Vec<&str> = what[..end].split_whitespace().collect();
-    let n_taken = words.len().min(LONGEST_EXCLUSION);
-    let rest = format!("{} {}", words[n_taken..].join(" "), &what[end..]);
-    (words[..n_taken].join(" ").to_lowercase(), rest.trim().to_owned())
-}
-
-fn minutes(amount: &str, unit: &str) -> Option<u16> {
-    let amount = amount.to_lowercase();
-    let number = match NUMBERS.iter().find(|(word, _)| *word == amount) {
-        Some((_, number)) => *number,
-        None if amount == "an" => 1.0,
-        None => amount.parse().ok()?,
-    };
-    let minutes = if unit.to_lowercase().starts_with('h') { number * 60.0 } else { number };
-    (1.0..=1_000.0).contains(&minutes).then_some(minutes as u16)
-}
-
-/// "80" and "1980" → 1980, "10" → 2010.
-fn decade(digits: &str) -> Option<u16> {
-    let number: u16 = digits.parse().ok()?;
-    match number {
-        0..=19 => Some(2000 + number),
-        20..=99 => Some(1900 + number),
-        1900..=2090 => Some(number),
-        _ => None,
-    }
-}
-
-fn part_of(decade: u16, part: &str) -> (u16, u16) {
-    match part.to_lowercase().as_str() {
-        "early" => (decade, decade + 3),
-        "mid" => (decade + 3, decade + 6),
-        "late" => (decade + 6, decade + 9),
-        _ => (decade, decade + 9),
-    }
-}
-
-/// The text with a match replaced.
-fn without(text: &str, found: &Captures<'_>, replacement: &str) -> String {
-    let whole = found.get(0).map_or(0..0, |whole| whole.range());
-    format!("{} {replacement} {}", &text[..whole.start], &text[whole.end..])
-}
-
-/// One space between words, no stray joints at the ends.
-fn tidy(text: &str) -> String {
-    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let joined = joined.replace(" ,", ",").replace(",,", ",");
-    let mut tidied = joined.trim_matches([',', ';', ':', '.', ' ', '-']);
-    for joint in [" but", " and", " with", ", but", ", and"] {
-        tidied = tidied.strip_suffix(joint).unwrap_or(tidied);
-    }
-    for joint in ["but ", "and ", ", "] {
-        tidied = tidied.strip_prefix(joint).unwrap_or(tidied);
-    }
-    tidied.to_owned()
-}
-
-/// Lower-case words with one space between, signs as spaces.
-fn spaced(text: &str) -> String {
-    let plain: String =
-        text.to_lowercase().replace('\'', "").chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
-    plain.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn push_new(list: &mut Vec<String>, entry: &str) {
-    if !list.iter().any(|known| known == entry) {
-        list.push(entry.to_owned());
     }
 }
 

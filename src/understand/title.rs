@@ -81,6 +81,8 @@ pub struct TitleMatch {
     pub movie: MovieId,
     /// How it was found.
     pub confidence: TitleConfidence,
+    /// Its year of release.
+    pub year: Option<u16>,
     /// Other movies the text may name, likeliest first.
     pub alternatives: Vec<MovieId>,
 }
@@ -152,12 +154,18 @@ impl TitleResolver {
         first(Self::by_form)
             .or_else(|| first(Self::by_place))
             .or_else(|| first(Self::by_part))
+            .or_else(|| first(Self::by_year))
             .or_else(|| first(Self::by_slip))
     }
 
     /// Whether what stands around the title lets it be one: "western movie" asks for a kind of film.
     fn is_likely(&self, reading: Reading<'_>) -> bool {
         reading.frame != Frame::Perhaps || !self.speech.is_plain(&words(reading.title))
+    }
+
+    /// Whether a text is made of everyday words alone.
+    pub(super) fn is_everyday(&self, text: &str) -> bool {
+        self.speech.is_plain(&words(text))
     }
 
     fn by_form(&self, reading: Reading<'_>) -> Option<TitleMatch> {
@@ -188,8 +196,13 @@ impl TitleResolver {
         let words = loose_words(reading.title);
         let inside = 1..words.len().saturating_sub(1);
         let place = { inside }.find(|&place| is_number(&words[place]))?;
-        let form = [&words[..place], &words[place + 1..]].concat().concat();
-        let found = self.forms.get(&form)?.iter().filter(|(confidence, _)| *confidence == TitleConfidence::Normalised);
+        let (before, after) = (words[..place].concat(), words[place + 1..].concat());
+        let forms = [format!("{before}{after}"), format!("{before}the{after}")];
+        let found = forms
+            .iter()
+            .find_map(|form| self.forms.get(form))?
+            .iter()
+            .filter(|(confidence, _)| *confidence == TitleConfidence::Normalised);
         let found = found.map(|&(_, item)| (TitleConfidence::Shortened, item)).collect();
         let mut found = self.of_year(found, reading.year);
         self.by_votes(&mut found);
@@ -215,6 +228,19 @@ impl TitleResolver {
             }
         }
         self.answer(&found)
+    }
+
+    /// "Godfather 1974": the only film of that very year whose title begins so.
+    fn by_year(&self, reading: Reading<'_>) -> Option<TitleMatch> {
+        let AskedYear { year, .. } = reading.year.filter(|asked| asked.may_be_off)?;
+        let words = loose_words(reading.title);
+        if words.is_empty() || self.is_everyday(reading.title) {
+            return None;
+        }
+        let mut of_year =
+            self.sequels.beginning_with(&words).filter(|&item| self.titles[item as usize].year == Some(year));
+        let only = of_year.next()?;
+        of_year.next().is_none().then(|| self.answer(&[(TitleConfidence::Shortened, only)]))?
     }
 
     fn by_slip(&self, reading: Reading<'_>) -> Option<TitleMatch> {
@@ -268,9 +294,10 @@ impl TitleResolver {
 
     /// The first as the answer, the others as alternatives.
     fn answer(&self, found: &[Found]) -> Option<TitleMatch> {
-        let mut ids = found.iter().map(|&(_, item)| self.titles[item as usize].id);
-        let movie = ids.next()?;
-        Some(TitleMatch { movie, confidence: found[0].0, alternatives: ids.take(MAX_ALTERNATIVES).collect() })
+        let (&(confidence, first), others) = found.split_first()?;
+        let Named { id: movie, year, .. } = self.titles[first as usize];
+        let alternatives = others.iter().map(|&(_, item)| self.titles[item as usize].id).take(MAX_ALTERNATIVES);
+        Some(TitleMatch { movie, confidence, year, alternatives: alternatives.collect() })
     }
 }
 

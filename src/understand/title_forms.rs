@@ -14,6 +14,9 @@ pub(super) const OMITTED_ARTICLES: [&str; 20] = [
     "ein", "eine",
 ];
 
+/// Articles that stand behind a title only where a catalogue put them.
+const TRAILING_ARTICLES: [&str; 8] = ["the", "le", "les", "der", "das", "il", "el", "los"];
+
 /// More of them, which only titles in another language begin with.
 const FOREIGN_ARTICLES: [&str; 12] = ["die", "den", "det", "de", "o", "os", "as", "i", "het", "een", "en", "ett"];
 
@@ -98,7 +101,8 @@ pub(super) fn loose_words(title: &str) -> Vec<String> {
 /// As [`loose_words`], of words.
 pub(super) fn loose(words: &[String]) -> Vec<String> {
     let first = usize::from(words.len() > 1 && OMITTED_ARTICLES.contains(&words[0].as_str()));
-    let mut loose = in_digits(&words[first..]);
+    let last = words.len() - usize::from(words.len() > first + 1 && is_trailing_article(words));
+    let mut loose = in_digits(&words[first..last]);
     for (position, word) in loose.iter_mut().enumerate() {
         if let Some((_, short)) = SHORT_FORMS.iter().find(|(long, _)| long == word)
             && (position > 0 || *short != "and")
@@ -107,6 +111,11 @@ pub(super) fn loose(words: &[String]) -> Vec<String> {
         }
     }
     loose
+}
+
+/// "Godfather the", from a list whose comma somebody left out.
+fn is_trailing_article(words: &[String]) -> bool {
+    words.last().is_some_and(|last| TRAILING_ARTICLES.contains(&last.as_str()))
 }
 
 /// The form of a title: its [`loose_words`] without spaces.
@@ -192,6 +201,7 @@ mod tests {
             ("Das Boot", "boot"),
             ("Straße", "strasse"),
             ("Usual Suspects, The", "usual suspects"),
+            ("godfather the", "The Godfather"),
             ("A", "a"),
             ("Singin' in the Rain", "singing in the rain"),
             ("Dumb & Dumber", "dumb + dumber"),

@@ -1,5 +1,7 @@
 //! The commands.
 
+use serde_json::Value;
+
 use crate::support::{Daemon, cached, marquee, repository, sample_store};
 
 fn text(bytes: &[u8]) -> String {
@@ -139,4 +141,33 @@ fn the_configuration_is_checked_before_anything_happens() {
     std::fs::write(&config, "[htpp]\n").unwrap();
     let output = marquee(folder.path()).arg("--config").arg(&config).arg("check-config").output().unwrap();
     assert!(text(&output.stderr).contains("htpp"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn answers_are_measured_on_files_of_ones_own() {
+    let store = sample_store();
+    let folder = tempfile::tempdir().unwrap();
+    let evaluate = |what: &str, name: &str, content: &str| -> Value {
+        let file = folder.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        let output = marquee(store.path()).args(["evaluate", what, "--json"]).arg(&file).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let labelled =
+        "input,kind,movie_ids\nlamplighter of orsk,article,1\ncolony of glas,typo,5\na rainy night,prompt,\n";
+    let titles = evaluate("titles", "titles.csv", labelled);
+    assert_eq!((&titles["all"]["inputs"], &titles["all"]["right"]), (&3.into(), &2.into()), "{titles:#}");
+    assert_eq!(titles["kinds"]["typo"]["other_movie"], 1);
+
+    let judged =
+        "prompt,kind,relevant\nfunny burglar aunt,plot,My Aunt the Burglar (1993):3\nnobody knows it,plot,999\n";
+    let prompts = evaluate("prompts", "prompts.csv", judged);
+    assert_eq!(prompts["prompts"], 1, "a prompt without an answer in the store is left out");
+    assert_eq!(prompts["methods"]["fused"]["scores"]["success@1"]["mean"], 1.0, "{prompts:#}");
+    assert!(prompts["methods"]["semantic"].is_null(), "there is no encoder");
+    assert_eq!(prompts["methods"]["tfidf"]["fused_ahead_by"]["nDCG@10"]["standard_error"], 0.0);
+
+    let output = marquee(store.path()).args(["evaluate", "titles"]).output().unwrap();
+    assert!(text(&output.stderr).contains("give a FILE"), "the built-in titles are about other movies");
 }

@@ -79,6 +79,57 @@ fn a_title_gives_movies_like_it_and_a_prompt_movies_that_fit() {
 }
 
 #[test]
+fn search_says_how_it_took_the_text() {
+    let store = sample_store();
+    let daemon = Daemon::start(store.path());
+    let body = daemon.get("/v1/search?q=orbit+of+wolves&top_k=3").json();
+    assert_eq!(
+        (&body["resolved_as"], &body["movie"]["title"]),
+        (&"title".into(), &"Orbit of Wolves".into()),
+        "{body:#}"
+    );
+    assert_eq!((&body["confidence"], &body["understood"]), (&"normalised".into(), &Value::Null));
+    assert_eq!(body["alternatives"][0]["title"], "Orbit of Wolves", "the other film of that name");
+    assert_ne!(body["alternatives"][0]["movie_id"], body["movie"]["movie_id"]);
+
+    let asked = "/v1/search?q=not+romance,+after+2000,+a+mystery&mode=prompt";
+    let body = daemon.get(asked).json();
+    assert_eq!((&body["resolved_as"], &body["movie"]), (&"prompt".into(), &Value::Null));
+    let chips = body["understood"]["chips"].as_array().unwrap();
+    let keys: Vec<&str> = chips.iter().map(|chip| chip["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, ["genre:Mystery", "without-genre:Romance", "years"], "{body:#}");
+    let years = |body: &Value| -> Vec<u64> {
+        body["results"].as_array().unwrap().iter().filter_map(|movie| movie["year"].as_u64()).collect()
+    };
+    assert!(years(&body).iter().all(|year| *year > 2000), "{body:#}");
+    let body = daemon.get(&format!("{asked}&ignore=years,genre:Mystery")).json();
+    assert_eq!(body["understood"]["chips"].as_array().unwrap().len(), 1);
+    assert!(years(&body).iter().any(|year| *year <= 2000), "a chip that was removed does not count: {body:#}");
+    for path in ["/v1/search", "/v1/search?q=a&method=luck", "/v1/search?q=a&mode=song"] {
+        assert_eq!(daemon.get(path).status, 400, "{path}");
+    }
+}
+
+#[test]
+fn a_movie_has_neighbours_by_every_method() {
+    let store = sample_store();
+    let daemon = Daemon::start(store.path());
+    for method in ["hybrid", "item-knn", "content"] {
+        let body = daemon.get(&format!("/v1/movies/1/similar?top_k=4&method={method}")).json();
+        assert_eq!((&body["movie"]["movie_id"], &body["method"]), (&1.into(), &method.into()));
+        let results = body["results"].as_array().unwrap();
+        assert!(!results.is_empty() && results.len() <= 4, "{body:#}");
+        assert!(results.iter().all(|movie| movie["movie_id"] != 1), "the movie itself is left out");
+    }
+    assert_eq!(daemon.get("/v1/movies/1/similar").json()["method"], "hybrid");
+    assert_eq!(daemon.get("/v1/movies/1/similar?method=pearson").status, 200);
+    assert_eq!(daemon.get("/v1/movies/999999/similar").json()["code"], "not_found");
+    for path in ["/v1/movies/x/similar", "/v1/movies/1/similar?method=tfidf"] {
+        assert_eq!(daemon.get(path).status, 400, "{path}");
+    }
+}
+
+#[test]
 fn titles_are_suggested_as_one_types() {
     let store = sample_store();
     let daemon = Daemon::start(store.path());

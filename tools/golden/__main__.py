@@ -23,7 +23,7 @@ def main() -> None:
         "--overviews",
         type=Path,
         default=CHECKOUT / "data" / "overviews.csv",
-        help="CSV with movie_id and overview, the documents of tfidf.json",
+        help="CSV with title, year and overview, the documents of the text methods",
     )
     options = parser.parse_args()
     names = options.names or list(NAMES)
@@ -54,7 +54,7 @@ def golden(name: str, cache: Cache, overviews: Path) -> dict[str, Any]:
 
     if name == "tfidf":
         return texts.tfidf(overviews, cache.movielens)
-    return texts.sentence_transformers(cache.encoder_release)
+    return texts.sentence_transformers(cache.encoder_release, overviews, cache.movielens)
 
 
 def write_golden(name: str, value: dict[str, Any]) -> None:

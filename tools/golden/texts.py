@@ -56,15 +56,23 @@ QUERIES = (
 )
 
 
-def sentence_transformers(release: Path) -> dict[str, Any]:
+def sentence_transformers(release: Path, overviews: Path, movielens: Path) -> dict[str, Any]:
+    """Vectors of SENTENCES, and rankings of the documents of `tfidf.json` by brute-force cosine."""
     model = SentenceTransformer(str(release), device="cpu", local_files_only=True)
     model.max_seq_length = MAX_TOKENS
     vectors = model.encode(list(SENTENCES), normalize_embeddings=True, batch_size=8)
+    texts = [document["text"] for document in read_documents(overviews, movielens)]
+    documents = model.encode(texts, normalize_embeddings=True, batch_size=8)
+    queries = model.encode(list(QUERIES), normalize_embeddings=True, batch_size=8)
     return {
         "source": "sentence-transformers, all-mpnet-base-v2, max_seq_length 384",
         "max_tokens": MAX_TOKENS,
         "texts": list(SENTENCES),
         "embeddings": [[float(f"{value:.8g}") for value in vector] for vector in vectors],
+        "rankings": [
+            {"text": text, "top": top(scores)}
+            for text, scores in zip(QUERIES, queries @ documents.T)
+        ],
     }
 
 
@@ -114,19 +122,13 @@ def size_without_ties(texts: list[str], stop_words: list[str]) -> int:
 
 
 def read_documents(overviews: Path, movielens: Path) -> list[dict[str, Any]]:
-    genres = read_genres(movielens / "ml-100k.item")
     with overviews.open(newline="", encoding="utf-8") as stream:
-        rows = sorted(csv.DictReader(stream), key=lambda row: int(row["movie_id"]))[:N_DOCUMENTS]
-    return [
-        {
-            "movie_id": int(row["movie_id"]),
-            "text": f"{' '.join(genres[int(row['movie_id'])])} {row['overview']}",
-        }
-        for row in rows
+        texts = {(row["title"], row["year"]): row["overview"] for row in csv.DictReader(stream)}
+    lines = (movielens / "ml-100k.item").read_text(encoding="utf-8").splitlines()[1:]
+    movies = sorted((line.split("\t") for line in lines), key=lambda movie: int(movie[0]))
+    documents = [
+        {"movie_id": int(number), "text": f"{' '.join(genres.split())} {texts[title, year]}"}
+        for number, title, year, genres in movies
+        if (title, year) in texts
     ]
-
-
-def read_genres(path: Path) -> dict[int, list[str]]:
-    lines = path.read_text(encoding="utf-8").splitlines()[1:]
-    fields = [line.split("\t") for line in lines]
-    return {int(row[0]): row[3].split() for row in fields}
+    return documents[:N_DOCUMENTS]

@@ -2,7 +2,10 @@
 
 mod data;
 mod models;
+mod prompts;
+mod rating;
 mod table;
+mod titles;
 mod top_n;
 
 use std::process::ExitCode;
@@ -17,10 +20,19 @@ use crate::telemetry::Terminal;
 pub(super) enum Evaluate {
     /// How good the recommended lists are, on ratings that were held out.
     TopN(top_n::Arguments),
+    /// How well ratings are predicted, on ratings that were held out.
+    Rating(rating::Arguments),
+    /// How well texts are recognised as titles, on labelled inputs.
+    Titles(titles::Arguments),
+    /// How well prompts are answered, on judged prompts.
+    Prompts(prompts::Arguments),
 }
 
 pub(super) fn run(config: &Config, terminal: &Terminal, evaluate: &Evaluate) -> anyhow::Result<ExitCode> {
     match evaluate {
         Evaluate::TopN(arguments) => top_n::run(config, terminal, arguments),
+        Evaluate::Rating(arguments) => rating::run(config, terminal, arguments),
+        Evaluate::Titles(arguments) => titles::run(config, arguments),
+        Evaluate::Prompts(arguments) => prompts::run(config, arguments),
     }
 }

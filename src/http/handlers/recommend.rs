@@ -23,11 +23,8 @@ pub(in crate::http) async fn user_recommend(
         .map(UserId)
         .ok_or_else(|| HttpError::bad_request("A user id is a whole number between 0 and 4294967295."))?;
     let top_k = params.top_k(DEFAULT_TOP_K, door.config.max_top_k)?;
-    let rank_by = match params.text("rank_by") {
-        None | Some("score") => RankBy::Score,
-        Some("predicted_rating") => RankBy::PredictedRating,
-        Some(_) => return Err(HttpError::bad_request("The parameter rank_by must be score or predicted_rating.")),
-    };
+    let orders = [("score", RankBy::Score), ("predicted_rating", RankBy::PredictedRating)];
+    let rank_by = params.one_of("rank_by", RankBy::Score, &orders)?;
     let explain = params.flag("explain")?;
     let asked_at = match params.text("asked_at") {
         None => now_s(),

@@ -4,63 +4,88 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 
-use crate::engine::{PromptMethod, TextMode, TextQuestion};
-use crate::http::error::HttpError;
-use crate::http::params::Params;
+use crate::domain::MovieId;
+use crate::engine::{PromptMethod, SimilarMethod, TextMode, TextQuestion};
+use crate::http::error::{ErrorCode, HttpError};
+use crate::http::params::{Params, whole_number};
 use crate::http::respond::{Reply, json_reply, set_header};
 use crate::http::server::Door;
-use crate::http::wire::{SimilarMovie, TitleJson, UnderstoodJson, set_answer_headers};
+use crate::http::wire::{
+    SearchJson, SimilarJson, SimilarMovie, TitleJson, UnderstoodJson, resolved_as, set_answer_headers,
+};
 
 const DEFAULT_TOP_K: usize = 10;
 
 /// Nobody reads a longer list while typing.
 const MAX_SUGGESTIONS: usize = 50;
 
+/// The original route: a bare list, with what was understood in headers.
 pub(in crate::http) async fn title_or_prompt(door: &Arc<Door>, params: &Params) -> Result<Reply, HttpError> {
-    let text = params.text("input_text").map(str::trim).filter(|text| !text.is_empty()).ok_or_else(|| {
-        HttpError::bad_request("The parameter input_text must be a title or a description of what to look for.")
-    })?;
-    if text.len() > door.config.max_text_bytes {
-        let most = door.config.max_text_bytes;
-        return Err(HttpError::bad_request(format!("The parameter input_text may have at most {most} bytes.")));
-    }
-    let top_k = params.top_k(DEFAULT_TOP_K, door.config.max_top_k)?;
-    let mode = match params.text("mode") {
-        None | Some("auto") => TextMode::Auto,
-        Some("title") => TextMode::Title,
-        Some("prompt") => TextMode::Prompt,
-        Some(_) => return Err(HttpError::bad_request("The parameter mode must be auto, title or prompt.")),
-    };
-    let method = match params.text("method") {
-        None | Some("fused") => PromptMethod::Fused,
-        Some("semantic") => PromptMethod::Semantic,
-        Some("bm25") => PromptMethod::Bm25,
-        Some("tfidf") => PromptMethod::TfIdf,
-        Some(_) => {
-            return Err(HttpError::bad_request("The parameter method must be fused, semantic, bm25 or tfidf."));
-        }
-    };
-    let question = TextQuestion { text: text.to_owned(), mode, method, top_k };
-    let answer = door.engine.title_or_prompt(question).await?;
+    let answer = door.engine.title_or_prompt(question(door, params, "input_text")?).await?;
     let found = &answer.content;
     let movies: Vec<SimilarMovie<'_>> =
         found.movies.iter().map(|movie| SimilarMovie::new(movie, found.title.is_none())).collect();
     let mut reply = json_reply(StatusCode::OK, &movies)?;
     set_answer_headers(&mut reply, &answer);
-    set_header(&mut reply, "x-marquee-resolved-as", if found.title.is_some() { "title" } else { "prompt" });
+    set_header(&mut reply, "x-marquee-resolved-as", resolved_as(found));
     set_header(&mut reply, "x-marquee-method", found.method);
-    if let Some(understood) = found.understood.as_ref().filter(|understood| !understood.is_plain()) {
-        set_header(&mut reply, "x-marquee-understood", &UnderstoodJson::from(understood).as_ascii());
+    if let Some(read) = found.prompt.as_ref().filter(|read| !read.understood.is_plain()) {
+        set_header(&mut reply, "x-marquee-understood", &UnderstoodJson::from(read).as_ascii());
     }
     if let Some(title) = &found.title {
-        set_header(&mut reply, "x-marquee-movie-id", &title.movie.to_string());
+        set_header(&mut reply, "x-marquee-movie-id", &title.movie.movie().id.to_string());
         set_header(&mut reply, "x-marquee-confidence", title.confidence);
-        let alternatives: Vec<String> = title.alternatives.iter().map(ToString::to_string).collect();
+        let alternatives: Vec<String> = title.alternatives.iter().map(|movie| movie.movie().id.to_string()).collect();
         if !alternatives.is_empty() {
             set_header(&mut reply, "x-marquee-alternatives", &alternatives.join(","));
         }
     }
     Ok(reply)
+}
+
+/// The same with everything that is known about the answer in the body.
+pub(in crate::http) async fn search(door: &Arc<Door>, params: &Params) -> Result<Reply, HttpError> {
+    let answer = door.engine.title_or_prompt(question(door, params, "q")?).await?;
+    let mut reply = json_reply(StatusCode::OK, &SearchJson::from(&answer.content))?;
+    set_answer_headers(&mut reply, &answer);
+    Ok(reply)
+}
+
+/// Movies like a given one.
+pub(in crate::http) async fn similar(door: &Arc<Door>, movie_id: &str, params: &Params) -> Result<Reply, HttpError> {
+    let movie = whole_number(movie_id)
+        .map(MovieId)
+        .ok_or_else(|| HttpError::bad_request("A movie id is a whole number between 0 and 4294967295."))?;
+    let top_k = params.top_k(DEFAULT_TOP_K, door.config.max_top_k)?;
+    let method = params.one_of("method", SimilarMethod::default(), &SimilarMethod::ALL.map(|one| (one.name(), one)))?;
+    let answer = door.engine.similar(movie, method, top_k).await?;
+    let Some(found) = &answer.content else {
+        return Err(HttpError::new(ErrorCode::NotFound, "There is no movie of that id."));
+    };
+    let mut reply = json_reply(StatusCode::OK, &SimilarJson::new(method, found))?;
+    set_answer_headers(&mut reply, &answer);
+    Ok(reply)
+}
+
+/// The text of a parameter and how it is to be taken.
+fn question(door: &Door, params: &Params, name: &'static str) -> Result<TextQuestion, HttpError> {
+    let text = params.text(name).map(str::trim).filter(|text| !text.is_empty()).ok_or_else(|| {
+        HttpError::bad_request(format!("The parameter {name} must be a title or a description of what to look for."))
+    })?;
+    if text.len() > door.config.max_text_bytes {
+        let most = door.config.max_text_bytes;
+        return Err(HttpError::bad_request(format!("The parameter {name} may have at most {most} bytes.")));
+    }
+    let modes = [("auto", TextMode::Auto), ("title", TextMode::Title), ("prompt", TextMode::Prompt)];
+    let methods = PromptMethod::ALL.map(|method| (method.name(), method));
+    let ignored = params.text("ignore").unwrap_or_default().split(',').map(str::trim);
+    Ok(TextQuestion {
+        text: text.to_owned(),
+        mode: params.one_of("mode", TextMode::Auto, &modes)?,
+        method: params.one_of("method", PromptMethod::Fused, &methods)?,
+        ignored: ignored.filter(|key| !key.is_empty()).map(str::to_owned).collect(),
+        top_k: params.top_k(DEFAULT_TOP_K, door.config.max_top_k)?,
+    })
 }
 
 /// Titles as one types.

@@ -45,6 +45,8 @@ const ROMAN: [&str; 19] = [
 ];
 /// Numbers of other languages that English titles use.
 const FOREIGN: [(&str, u32); 2] = [("deux", 2), ("trois", 3)];
+/// Kings and sequels are counted so far; "Friday the 13th" is a day.
+const LAST_OF_A_NAME: u32 = 12;
 /// Words that announce a number and may be left out: "Part II" is "II".
 const MARKERS: [&str; 9] = ["part", "pt", "episode", "chapter", "volume", "vol", "number", "no", "nr"];
 
@@ -82,7 +84,19 @@ pub(in crate::understand) fn in_digits(words: &[String]) -> Vec<String> {
             rest = &rest[3..];
         }
     }
+    regnal(&mut done);
     done
+}
+
+/// "Henry the 5th" is "Henry 5".
+fn regnal(words: &mut Vec<String>) {
+    let [.., _, the, last] = &words[..] else { return };
+    let number = ["st", "nd", "rd", "th"].iter().find_map(|ending| last.strip_suffix(ending));
+    let number: Option<u32> = number.and_then(|number| number.parse().ok());
+    if let Some(number) = number.filter(|number| the == "the" && (1..=LAST_OF_A_NAME).contains(number)) {
+        words.truncate(words.len() - 2);
+        words.push(number.to_string());
+    }
 }
 
 /// Whether a word is made of digits.
@@ -200,6 +214,10 @@ mod tests {
             ("four and twenty", "4 and 20"),
             ("hot shots part deux", "hot shots 2"),
             ("part of me", "part of me"),
+            ("henry the fifth", "henry 5"),
+            ("richard the 3rd", "richard 3"),
+            ("friday the thirteenth", "friday the 13th"),
+            ("the third", "the 3rd"),
         ] {
             check(text, expected);
         }

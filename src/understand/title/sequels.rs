@@ -1,14 +1,15 @@
 //! Sequels by number where the list has no number: "Die Hard 3" is "Die Hard: With a Vengeance".
 //!
-//! The films of a series are those whose titles begin with the title of its first film, by year. A number is believed
+//! The films of a series are those whose titles begin with the title of its first film, by year, or with what stands
+//! before the colon in all of them. A number is believed
 //! only when no film of the series carries one that disagrees with its place.
 
 use std::collections::HashMap;
 
 use super::super::title_forms::{loose, words};
-use super::Named;
 use super::numbers::is_number;
 use super::speech::Speech;
+use super::{MOST_OF_ONE_NAME, Named};
 
 /// Longest series that is looked at.
 const LONGEST_SERIES: usize = 12;
@@ -33,6 +34,13 @@ impl Sequels {
                 plain.insert(form.clone(), speech.is_plain(&words));
                 sorted.push((form, item));
             }
+            // "Ace Ventura 2", where no film is called "Ace Ventura".
+            if let Some((head, _)) = named.title.split_once(':') {
+                let words = loose(&self::words(head));
+                if !words.is_empty() {
+                    plain.entry(words.join(" ")).or_insert_with(|| speech.is_plain(&words));
+                }
+            }
         }
         sorted.sort();
         Self { titles: sorted, plain }
@@ -48,6 +56,14 @@ impl Sequels {
         };
         let series = self.series(&asked.join(" "), titles)?;
         (series.len() > 1).then(|| series.get(number - 1).copied()).flatten()
+    }
+
+    /// The films whose titles begin with these words.
+    pub(super) fn beginning_with(&self, words: &[String]) -> impl Iterator<Item = u32> {
+        let base = words.join(" ");
+        let start = self.titles.partition_point(|(form, _)| *form < base);
+        let films = self.titles[start..].iter().map_while(move |(form, item)| Some((form.strip_prefix(&base)?, *item)));
+        films.filter(|(rest, _)| rest.starts_with(' ')).map(|(_, item)| item)
     }
 
     /// The films of a series by year, if their numbers agree with that.
@@ -75,8 +91,12 @@ impl Sequels {
         films.sort_unstable();
         let is_first = |item: u32| self.titles[start..].iter().any(|(form, other)| *other == item && form == base);
         let agrees = (1..).zip(&films).all(|(place, film)| film.2.is_none_or(|number| number == place));
-        let one_first = films.iter().filter(|film| is_first(film.1)).count() == 1;
-        let begins = films.first().is_some_and(|film| is_first(film.1));
-        (agrees && one_first && begins).then(|| films.into_iter().map(|(_, item, _)| item).collect())
+        let n_first = films.iter().filter(|film| is_first(film.1)).count();
+        let begins = match n_first {
+            0 => films.len() <= MOST_OF_ONE_NAME,
+            1 => films.first().is_some_and(|film| is_first(film.1)),
+            _ => false,
+        };
+        (agrees && begins).then(|| films.into_iter().map(|(_, item, _)| item).collect())
     }
 }

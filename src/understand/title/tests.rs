@@ -4,7 +4,7 @@ use crate::domain::{RatingMatrix, Votes};
 use proptest::prelude::*;
 
 fn resolver() -> TitleResolver {
-    let titles: [(u32, &str, u16, u32); 31] = [
+    let titles: [(u32, &str, u16, u32); 35] = [
         (1, "The Matrix", 1999, 900),
         (2, "Cape Fear", 1962, 80),
         (3, "Cape Fear", 1991, 300),
@@ -36,6 +36,10 @@ fn resolver() -> TitleResolver {
         (29, "Robin Hood: Prince of Thieves", 1991, 75),
         (30, "Robin Hood: Men in Tights", 1993, 56),
         (31, "8 1/2", 1963, 60),
+        (32, "Ace Ventura: Pet Detective", 1994, 100),
+        (33, "Ace Ventura: When Nature Calls", 1995, 70),
+        (34, "Henry V", 1989, 40),
+        (35, "Star Trek: The Wrath of Khan", 1982, 130),
     ];
     let movies: Vec<Movie> = titles
         .into_iter()
@@ -99,6 +103,11 @@ fn titles_are_found_in_many_spellings() {
         ("sense + sensibility", 14, Normalised),
         ("toy storie", 7, Typo),
         ("terminater", 18, Typo),
+        ("godfather the", 24, Normalised),
+        ("henry the fifth", 34, Normalised),
+        ("ace ventura 2", 33, Shortened),
+        ("star trek 2 wrath of khan", 35, Shortened),
+        ("godfather 1974", 25, Shortened),
     ] {
         let found = resolver.resolve(text);
         let found = found.unwrap_or_else(|| panic!("{text} was not found"));
@@ -120,6 +129,9 @@ fn prompts_are_not_titles() {
         "the godfather 3",
         "cape fear '63",
         "western movie",
+        "ace ventura 3",
+        "star trek 2",
+        "godfather 1985",
         "scary film",
         "Toy Story 3",
         "Cape Fear (1975)",

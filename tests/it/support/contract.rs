@@ -91,6 +91,11 @@ impl<'d> Contract<'d> {
                     return fault("too short");
                 }
                 "const" | "enum" | "minimum" | "maximum" | "minLength" | "description" | "default" => {}
+                "oneOf" => {
+                    if !wanted.as_array().unwrap().iter().any(|schema| self.value(schema, value, place).is_ok()) {
+                        return fault("it is none of what it may be");
+                    }
+                }
                 "required" => {
                     let names = wanted.as_array().unwrap().iter().map(|name| name.as_str().unwrap());
                     if let Some(name) = names.into_iter().find(|name| value.get(name).is_none()) {
