@@ -48,6 +48,18 @@ pub struct EncoderProbe {
     pub embeddings: Vec<Vec<f32>>,
 }
 
+/// What a user of a probe has rated.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeHistory {
+    /// Places in the probe's list of movies.
+    pub movies: Vec<usize>,
+    /// Their ratings.
+    pub ratings: Vec<f32>,
+    /// Seconds since each rating.
+    pub ages: Vec<f32>,
+}
+
 /// Movies and users with the vectors and ratings that the network must give them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkProbe {
@@ -61,6 +73,8 @@ pub struct NetworkProbe {
     pub movie_vectors: Vec<f32>,
     /// Row of each user.
     pub user_rows: Vec<i64>,
+    /// What each user has rated; none has, if the network takes no history.
+    pub histories: Vec<ProbeHistory>,
     /// For each user a rating of each movie.
     pub ratings: Vec<Vec<f32>>,
 }
@@ -88,6 +102,7 @@ struct RawNetworkProbe {
     genres: Vec<Vec<f32>>,
     movie_vectors: Vec<Vec<f32>>,
     user_rows: Vec<i64>,
+    histories: Option<Vec<ProbeHistory>>,
     ratings: Vec<Vec<f32>>,
 }
 
@@ -166,14 +181,17 @@ impl RawNetworkProbe {
             .collect();
         check_table(file, "numeric", &numeric, (n_movies, section.numeric.len()))?;
         check_table(file, "genres", &self.genres, (n_movies, section.genres.len()))?;
-        check_table(file, "movie_vectors", &self.movie_vectors, (n_movies, section.hidden_dim))?;
+        check_table(file, "movie_vectors", &self.movie_vectors, (n_movies, section.vector_dim))?;
         check_table(file, "ratings", &self.ratings, (n_users, n_movies))?;
+        let histories = self.histories.unwrap_or_default();
+        check_histories(file, &histories, (section.history.map(|input| input.max_length), n_users, n_movies))?;
         Ok(NetworkProbe {
             movie_rows: self.movie_row,
             numeric: numeric.concat(),
             genres: self.genres.concat(),
             movie_vectors: self.movie_vectors.concat(),
             user_rows: self.user_rows,
+            histories,
             ratings: self.ratings,
         })
     }
@@ -210,6 +228,25 @@ fn check_table(
     Err(ArtifactError::value(file, field, format!("must be {n_rows} rows of {n_columns} numbers")))
 }
 
+fn check_histories(
+    file: &str,
+    histories: &[ProbeHistory],
+    (max_length, n_users, n_movies): (Option<usize>, usize, usize),
+) -> Result<(), ArtifactError> {
+    let expected = if max_length.is_some() { n_users } else { 0 };
+    let longest = max_length.unwrap_or(0);
+    let fits = |history: &ProbeHistory| {
+        let n = history.movies.len();
+        let known = history.movies.iter().all(|&place| place < n_movies);
+        n <= longest && history.ratings.len() == n && history.ages.len() == n && known
+    };
+    if histories.len() == expected && histories.iter().all(fits) {
+        return Ok(());
+    }
+    let problem = format!("must be {expected}, each of at most {longest} of the probe's movies with ratings and ages");
+    Err(ArtifactError::value(file, "histories", problem))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,6 +269,7 @@ mod tests {
         let mut value = json!({
             "movie_row": [0, 2], "numeric": [[null, 1.0, 2.0], [7.5, 3.0, 4.0]], "genres": [[0, 1], [1, 0]],
             "movie_vectors": [[1, 2, 3, 4], [5, 6, 7, 8]], "user_rows": [0], "ratings": [[3.5, 4.0]],
+            "histories": [{"movies": [1, 1], "ratings": [4.0, 2.5], "ages": [3.0, 60.0]}],
         });
         change(&mut value);
         let raw: RawNetworkProbe = serde_json::from_value(value).map_err(|error| error.to_string())?;
@@ -267,6 +305,14 @@ mod tests {
             ("/genres", json!([[1], [0]]), "`genres` must be 2 rows of 2 numbers"),
             ("/ratings", json!([[1]]), "`ratings` must be 1 rows of 2 numbers"),
             ("/movie_row", json!([]), "`movie_row` has 0 entries"),
+            ("/histories", json!([]), "`histories` must be 1, each of at most 3"),
+            ("/histories/0/movies/0", json!(2), "`histories` must be"),
+            ("/histories/0/ages", json!([3.0]), "`histories` must be"),
+            (
+                "/histories/0",
+                json!({"movies": [0, 1, 0, 1], "ratings": [1, 2, 3, 4], "ages": [1, 2, 3, 4]}),
+                "at most 3",
+            ),
         ] {
             let message = probe(|probe| *probe.pointer_mut(pointer).unwrap() = value).unwrap_err();
             assert!(message.contains(expected), "{message}");

@@ -51,8 +51,8 @@ pub(super) fn rating_network() -> Value {
     manifest.as_object_mut().unwrap().remove("text_encoder");
     manifest["rating_network"] = json!({
         "movie_tower": "tower.onnx", "scorer": "scorer.onnx", "vocabulary": "vocabulary.json",
-        "n_movies": 2, "n_users": 1, "hidden_dim": 4, "numeric": ["vote_average", "vote_count", "popularity"],
-        "genres": ["Action", "Drama"], "rating_scale": [1.0, 5.0],
+        "n_movies": 2, "n_users": 1, "vector_dim": 4, "numeric": ["vote_average", "vote_count", "popularity"],
+        "genres": ["Action", "Drama"], "rating_scale": [1.0, 5.0], "history": {"max_length": 3},
     });
     manifest
 }

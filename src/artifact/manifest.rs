@@ -24,8 +24,8 @@ const IDS_LIMIT: usize = 50_000_000;
 const GENRES_LIMIT: usize = 1000;
 /// Largest tolerance that still says something about a model.
 const TOLERANCE_LIMIT: f32 = 0.1;
-/// Names of the numeric features, in the only order this format knows.
-const NUMERIC: [&str; 3] = ["vote_average", "vote_count", "popularity"];
+/// Longest history: what a scorer is given for every question.
+const HISTORY_LIMIT: usize = 4096;
 
 /// One file of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,28 @@ pub struct TextEncoder {
     pub pad_token: String,
 }
 
+/// A numeric feature of a movie, raw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumericFeature {
+    /// Mean vote on 0 to 10.
+    VoteAverage,
+    /// Number of votes.
+    VoteCount,
+    /// Popularity, at least 0.
+    Popularity,
+    /// Year of release.
+    ReleaseYear,
+}
+
+/// What a scorer takes of a person's ratings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryInput {
+    /// Most ratings, the newest.
+    pub max_length: usize,
+}
+
 /// What is special to a rating network.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,13 +93,15 @@ pub struct RatingNetwork {
     /// Known users, row 0 not counted.
     pub n_users: usize,
     /// Components of a movie vector.
-    pub hidden_dim: usize,
-    /// Names of the numeric features in column order.
-    pub numeric: Vec<String>,
+    pub vector_dim: usize,
+    /// Numeric features in column order.
+    pub numeric: Vec<NumericFeature>,
     /// Genres in column order.
     pub genres: Vec<String>,
     /// Lowest and highest rating.
     pub rating_scale: [f32; 2],
+    /// What the scorer takes of a person's ratings; `None`: it knows people by row alone.
+    pub history: Option<HistoryInput>,
 }
 
 /// Inputs with the expected outputs.
@@ -274,12 +298,17 @@ impl RatingNetwork {
     fn check(&self) -> Result<(), ArtifactError> {
         check_range("rating_network.n_movies", self.n_movies, (1, IDS_LIMIT))?;
         check_range("rating_network.n_users", self.n_users, (0, IDS_LIMIT))?;
-        check_range("rating_network.hidden_dim", self.hidden_dim, (1, DIM_LIMIT))?;
-        require(self.numeric == NUMERIC, "rating_network.numeric", || format!("must be {NUMERIC:?}"))?;
+        check_range("rating_network.vector_dim", self.vector_dim, (1, DIM_LIMIT))?;
+        require(!self.numeric.is_empty(), "rating_network.numeric", || "is empty".to_owned())?;
+        let repeated = (1..self.numeric.len()).find(|&place| self.numeric[..place].contains(&self.numeric[place]));
+        require(repeated.is_none(), "rating_network.numeric", || "has a feature twice".to_owned())?;
         check_range("rating_network.genres", self.genres.len(), (1, GENRES_LIMIT))?;
         let mut seen = HashSet::new();
         let repeated = self.genres.iter().find(|genre| !seen.insert(genre.to_lowercase()));
         require(repeated.is_none(), "rating_network.genres", || format!("has {repeated:?} twice"))?;
+        if let Some(HistoryInput { max_length }) = self.history {
+            check_range("rating_network.history.max_length", max_length, (1, HISTORY_LIMIT))?;
+        }
         let [low, high] = self.rating_scale;
         require(0.0 <= low && low < high && high <= 10.0, "rating_network.rating_scale", || {
             format!("is [{low}, {high}]; it must be two rising numbers between 0 and 10")
@@ -407,11 +436,15 @@ mod tests {
     }
 
     #[test]
-    fn a_network_needs_plausible_scale_and_distinct_genres() {
+    fn a_network_needs_a_plausible_scale_and_inputs_that_are_known() {
         for (pointer, value, expected) in [
             ("/rating_network/rating_scale", json!([5.0, 1.0]), "rising"),
             ("/rating_network/genres", json!(["Drama", "drama"]), "twice"),
-            ("/rating_network/numeric", json!(["popularity"]), "must be"),
+            ("/rating_network/numeric", json!(["popularity", "budget"]), "unknown variant `budget`, expected one of"),
+            ("/rating_network/numeric", json!(["popularity", "popularity"]), "twice"),
+            ("/rating_network/numeric", json!([]), "is empty"),
+            ("/rating_network/history", json!({"max_length": 0}), "between 1 and"),
+            ("/rating_network/history", json!({"max_length": 5, "order": "newest"}), "unknown field `order`"),
         ] {
             let mut manifest = fixture::rating_network();
             *manifest.pointer_mut(pointer).unwrap() = value;

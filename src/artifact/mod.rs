@@ -17,10 +17,12 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use content::{EncoderProbe, NetworkProbe, NetworkVocabulary, VocabularyMovie};
+pub use content::{EncoderProbe, NetworkProbe, NetworkVocabulary, ProbeHistory, VocabularyMovie};
 pub use digest::{Sha256Hex, sha256};
 pub use find::{Candidate, Fingerprint, Found, Limits, find};
-pub use manifest::{FileEntry, Manifest, ManifestContent, Probe, RatingNetwork, TextEncoder, Training};
+pub use manifest::{
+    FileEntry, HistoryInput, Manifest, ManifestContent, NumericFeature, Probe, RatingNetwork, TextEncoder, Training,
+};
 pub use verify::verify;
 
 /// Name of the file that makes a folder an artifact.

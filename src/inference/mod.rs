@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod fixture;
+mod movie_features;
 mod rating_network;
 mod runtime;
 mod session;

@@ -4,7 +4,11 @@
 //! sets coincide by number. Everything else is row 0, which the network was trained to handle. People have
 //! nothing but their number: where the movies agree, a person of this store gets the taste of the person who had the
 //! number in the training set. Ratings of one's own over films of a public data set want a network trained on them.
+//!
+//! A network that takes histories gets the newest ratings of the query with every question, as the vectors of the
+//! movies, the ratings, and the seconds that have passed, so that a rating counts at once.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -12,10 +16,11 @@ use std::time::Instant;
 use ort::session::Session;
 use ort::value::TensorRef;
 
+use super::movie_features::{FeatureColumns, Features};
 use super::session::{Port, check_signature, floats, run_error};
 use super::{InferenceError, Runtime, Worker, WorkerOptions, check_probe, fenced};
-use crate::artifact::{Artifact, NetworkVocabulary, RatingNetwork as Section};
-use crate::domain::{Catalogue, ItemIdx, MovieId, Query, UserId};
+use crate::artifact::{Artifact, HistoryInput, NetworkVocabulary, ProbeHistory, RatingNetwork as Section};
+use crate::domain::{Catalogue, ItemIdx, MovieId, Query, RatedMovie, UserId, Vocabulary};
 use crate::recommend::{PairScorer, PortError};
 use crate::understand::title_key;
 
@@ -26,10 +31,19 @@ const ROWS_PER_RUN: usize = 4096;
 
 type Scorer = Worker<Question, Result<Vec<f32>, InferenceError>>;
 
-/// A user row and movie vectors, one after the other.
+/// A user row and movie vectors, one after the other; and what was rated, if the scorer takes it.
 struct Question {
     user_row: i64,
     movie_vectors: Vec<f32>,
+    history: Option<Arc<History>>,
+}
+
+/// Known ratings: vectors of the movies, one after the other, their ratings, and the seconds since.
+#[derive(Default)]
+struct History {
+    vectors: Vec<f32>,
+    ratings: Vec<f32>,
+    ages: Vec<f32>,
 }
 
 /// The loaded network, not yet bound to a catalogue.
@@ -55,21 +69,15 @@ pub struct Coverage {
 /// The network with the movie vectors of one catalogue.
 #[derive(Debug)]
 pub struct PreparedNetwork {
+    movies: Vocabulary<MovieId>,
     movie_vectors: Vec<f32>,
-    hidden_dim: usize,
+    vector_dim: usize,
     rating_scale: [f32; 2],
+    history: Option<HistoryInput>,
     user_rows: Arc<HashMap<UserId, i64>>,
     scorer: Arc<Scorer>,
     options: WorkerOptions,
     coverage: Coverage,
-}
-
-/// The tower's inputs for some movies.
-#[derive(Default)]
-struct Features {
-    rows: Vec<i64>,
-    numeric: Vec<f32>,
-    genres: Vec<f32>,
 }
 
 impl OnnxRatingNetwork {
@@ -101,13 +109,23 @@ impl OnnxRatingNetwork {
         let features = Features { rows: probe.movie_rows, numeric: probe.numeric, genres: probe.genres };
         let vectors = self.run_tower(&features)?;
         check_probe("the movie vectors", (&vectors, &probe.movie_vectors), tolerance)?;
-        for (&user_row, expected) in probe.user_rows.iter().zip(&probe.ratings) {
-            let question = Question { user_row, movie_vectors: vectors.clone() };
+        for (place, (&user_row, expected)) in probe.user_rows.iter().zip(&probe.ratings).enumerate() {
+            let history = probe.histories.get(place).map(|history| Arc::new(self.probe_history(history, &vectors)));
+            let question = Question { user_row, movie_vectors: vectors.clone(), history };
             let deadline = Instant::now() + self.options.patience;
             let ratings = self.scorer.submit_by(question, deadline)?.wait_until(deadline)??;
             check_probe(&format!("the ratings of user row {user_row}"), (&ratings, expected), tolerance)?;
         }
         Ok(())
+    }
+
+    fn probe_history(&self, history: &ProbeHistory, vectors: &[f32]) -> History {
+        let of = |&place: &usize| vectors.chunks_exact(self.section.vector_dim).nth(place).unwrap_or_default();
+        History {
+            vectors: history.movies.iter().flat_map(of).copied().collect(),
+            ratings: history.ratings.clone(),
+            ages: history.ages.clone(),
+        }
     }
 
     /// Binds the network to a catalogue: maps its movies to rows and computes their vectors.
@@ -118,17 +136,18 @@ impl OnnxRatingNetwork {
             let Coverage { known, rated } = coverage;
             return Err(InferenceError::VocabularyMismatch { known, rated });
         }
-        let columns: HashMap<String, usize> =
-            self.section.genres.iter().enumerate().map(|(column, genre)| (genre.to_lowercase(), column)).collect();
-        let mut movie_vectors = Vec::with_capacity(rows.len() * self.section.hidden_dim);
+        let columns = FeatureColumns::of(&self.section);
+        let mut movie_vectors = Vec::with_capacity(rows.len() * self.section.vector_dim);
         for (chunk, chunk_rows) in rows.chunks(ROWS_PER_RUN).enumerate() {
-            let features = features(catalogue, chunk * ROWS_PER_RUN, chunk_rows, &columns);
+            let features = columns.features(catalogue, chunk * ROWS_PER_RUN, chunk_rows);
             movie_vectors.extend(self.run_tower(&features)?);
         }
         Ok(PreparedNetwork {
+            movies: catalogue.vocabulary().clone(),
             movie_vectors,
-            hidden_dim: self.section.hidden_dim,
+            vector_dim: self.section.vector_dim,
             rating_scale: self.section.rating_scale,
+            history: self.section.history,
             user_rows: Arc::clone(&self.user_rows),
             scorer: Arc::clone(&self.scorer),
             options: self.options,
@@ -155,7 +174,7 @@ impl OnnxRatingNetwork {
                 "genres" => TensorRef::from_array_view(genres).map_err(run_error)?,
             };
             let outputs = session.run(inputs).map_err(run_error)?;
-            floats(&outputs, "movie_vector", n * self.section.hidden_dim)
+            floats(&outputs, "movie_vector", n * self.section.vector_dim)
         };
         fenced(run).map_err(InferenceError::Run)?
     }
@@ -167,13 +186,14 @@ impl PreparedNetwork {
         self.coverage
     }
 
-    fn predict_items(&self, user: Option<UserId>, items: &[ItemIdx]) -> Result<Vec<f32>, InferenceError> {
-        let user_row = user.and_then(|user| self.user_rows.get(&user)).copied().unwrap_or(0);
+    fn predict_items(&self, query: &Query, items: &[ItemIdx]) -> Result<Vec<f32>, InferenceError> {
+        let user_row = query.user.and_then(|user| self.user_rows.get(&user)).copied().unwrap_or(0);
+        let history = self.history.map(|input| self.live_history(query, input.max_length)).transpose()?.map(Arc::new);
         let [low, high] = self.rating_scale;
         let deadline = Instant::now() + self.options.patience;
         let mut ratings = Vec::with_capacity(items.len());
         for (chunk, items) in items.chunks(ROWS_PER_RUN).enumerate() {
-            let question = Question { user_row, movie_vectors: self.gather(items)? };
+            let question = Question { user_row, movie_vectors: self.gather(items)?, history: history.clone() };
             // Full is said before the first run; later ones wait for their place.
             let ticket = match chunk {
                 0 => self.scorer.submit(question)?,
@@ -184,11 +204,27 @@ impl PreparedNetwork {
         Ok(ratings)
     }
 
+    /// The newest ratings of the query. Where it has no time of asking, that of the newest is taken.
+    fn live_history(&self, query: &Query, max_length: usize) -> Result<History, InferenceError> {
+        let known = |rated: &RatedMovie| Some((ItemIdx(self.movies.index_of(rated.movie)? as u32), *rated));
+        let mut newest: Vec<(ItemIdx, RatedMovie)> = query.history.iter().filter_map(known).collect();
+        newest.sort_by_key(|(_, rated)| (Reverse(rated.timestamp), rated.movie));
+        newest.truncate(max_length);
+        let asked_at = query.asked_at.or_else(|| newest.first().map(|(_, rated)| rated.timestamp)).unwrap_or(0);
+        let [low, high] = self.rating_scale;
+        let items: Vec<ItemIdx> = newest.iter().map(|&(item, _)| item).collect();
+        Ok(History {
+            vectors: self.gather(&items)?,
+            ratings: newest.iter().map(|(_, rated)| rated.rating.value().clamp(low, high)).collect(),
+            ages: newest.iter().map(|(_, rated)| asked_at.saturating_sub(rated.timestamp) as f32).collect(),
+        })
+    }
+
     fn gather(&self, items: &[ItemIdx]) -> Result<Vec<f32>, InferenceError> {
-        let mut vectors = Vec::with_capacity(items.len() * self.hidden_dim);
+        let mut vectors = Vec::with_capacity(items.len() * self.vector_dim);
         for item in items {
-            let start = item.row() * self.hidden_dim;
-            let vector = self.movie_vectors.get(start..start + self.hidden_dim);
+            let start = item.row() * self.vector_dim;
+            let vector = self.movie_vectors.get(start..start + self.vector_dim);
             let missing = || InferenceError::Run(format!("row {} is not of the catalogue it was prepared for", item.0));
             vectors.extend_from_slice(vector.ok_or_else(missing)?);
         }
@@ -198,7 +234,7 @@ impl PreparedNetwork {
 
 impl PairScorer for PreparedNetwork {
     fn predict(&self, query: &Query, items: &[ItemIdx]) -> Result<Vec<f32>, PortError> {
-        self.predict_items(query.user, items).map_err(|error| error.into_port(PORT))
+        self.predict_items(query, items).map_err(|error| error.into_port(PORT))
     }
 }
 
@@ -215,7 +251,7 @@ fn load_tower(
         Port::float32("numeric", [None, Some(section.numeric.len())]),
         Port::float32("genres", [None, Some(section.genres.len())]),
     ];
-    check_signature(file, &session, &inputs, &[Port::float32("movie_vector", [None, Some(section.hidden_dim)])])?;
+    check_signature(file, &session, &inputs, &[Port::float32("movie_vector", [None, Some(section.vector_dim)])])?;
     Ok(session)
 }
 
@@ -226,22 +262,35 @@ fn load_scorer(
     options: WorkerOptions,
 ) -> Result<Scorer, InferenceError> {
     let file = &section.scorer;
-    let hidden_dim = section.hidden_dim;
+    let vector_dim = section.vector_dim;
     let mut session = runtime.session(artifact, file, options.threads)?;
-    let inputs = [Port::int64("user_row", [Some(1)]), Port::float32("movie_vectors", [None, Some(hidden_dim)])];
+    let mut inputs = vec![Port::int64("user_row", [Some(1)]), Port::float32("movie_vectors", [None, Some(vector_dim)])];
+    if section.history.is_some() {
+        inputs.push(Port::float32("history_vectors", [None, Some(vector_dim)]));
+        inputs.extend(["history_ratings", "history_ages"].map(|name| Port::float32(name, [None])));
+    }
     check_signature(file, &session, &inputs, &[Port::float32("rating", [None])])?;
-    let run = move |question: Question| run_scorer(&mut session, &question, hidden_dim);
+    let run = move |question: Question| run_scorer(&mut session, &question, vector_dim);
     Worker::start("rating-network", options.queue, run).map_err(|error| InferenceError::Run(error.to_string()))
 }
 
-fn run_scorer(session: &mut Session, question: &Question, hidden_dim: usize) -> Result<Vec<f32>, InferenceError> {
-    let n = question.movie_vectors.len() / hidden_dim;
+fn run_scorer(session: &mut Session, question: &Question, vector_dim: usize) -> Result<Vec<f32>, InferenceError> {
+    let n = question.movie_vectors.len() / vector_dim;
     let user_row = [question.user_row];
-    let movie_vectors = ([n, hidden_dim], &question.movie_vectors[..]);
-    let inputs = ort::inputs! {
+    let movie_vectors = ([n, vector_dim], &question.movie_vectors[..]);
+    let mut inputs = ort::inputs! {
         "user_row" => TensorRef::from_array_view(([1_usize], &user_row[..])).map_err(run_error)?,
         "movie_vectors" => TensorRef::from_array_view(movie_vectors).map_err(run_error)?,
     };
+    if let Some(history) = &question.history {
+        let n = history.ratings.len();
+        let vectors = ([n, vector_dim], &history.vectors[..]);
+        inputs.extend(ort::inputs! {
+            "history_vectors" => TensorRef::from_array_view(vectors).map_err(run_error)?,
+            "history_ratings" => TensorRef::from_array_view(([n], &history.ratings[..])).map_err(run_error)?,
+            "history_ages" => TensorRef::from_array_view(([n], &history.ages[..])).map_err(run_error)?,
+        });
+    }
     let outputs = session.run(inputs).map_err(run_error)?;
     floats(&outputs, "rating", n)
 }
@@ -257,31 +306,12 @@ fn coverage(catalogue: &Catalogue, rows: &[i64]) -> Coverage {
     coverage
 }
 
-/// Features of the movies from row `start` on, as many as there are network rows.
-fn features(catalogue: &Catalogue, start: usize, rows: &[i64], columns: &HashMap<String, usize>) -> Features {
-    let mut features = Features { rows: rows.to_vec(), ..Features::default() };
-    for offset in 0..rows.len() {
-        let item = ItemIdx((start + offset) as u32);
-        let figures = catalogue.popularity(item);
-        let average = figures.vote_average.unwrap_or(f32::NAN);
-        features.numeric.extend([average, figures.vote_count as f32, figures.popularity]);
-        let first = features.genres.len();
-        features.genres.resize(first + columns.len(), 0.0);
-        for genre in &catalogue.movie(item).genres {
-            if let Some(column) = columns.get(&genre.to_lowercase()) {
-                features.genres[first + column] = 1.0;
-            }
-        }
-    }
-    features
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
     use super::super::runtime::tests::runtime;
     use super::*;
-    use crate::domain::{Movie, RatingMatrix, Votes};
+    use crate::domain::{Movie, Rating, RatingMatrix, Votes};
 
     fn network() -> OnnxRatingNetwork {
         OnnxRatingNetwork::load(&fixture::artifact("tiny-network"), &runtime(), WorkerOptions::default()).unwrap()
@@ -334,15 +364,52 @@ mod tests {
         assert!(matches!(prepared.predict(&person(Some(user)), &[ItemIdx(99_999)]), Err(PortError::Failed(..))));
     }
 
+    /// Ratings of the catalogue's first movies, a minute apart, oldest first; the last is a film nobody has.
+    fn rated(n: usize) -> Vec<RatedMovie> {
+        let values = (0..n).map(|place| (place, [5.0, 1.0, 4.0, 2.0][place % 4]));
+        let rate = |movie, value, timestamp| RatedMovie { movie, rating: Rating::new(value).unwrap(), timestamp };
+        let known = values.map(|(place, value)| rate(MovieId(place as u32 + 1), value, 60 * place as i64));
+        known.chain([rate(MovieId(5_000_000), 5.0, i64::MAX)]).collect()
+    }
+
+    fn predicted(network: &PreparedNetwork, history: &[RatedMovie], asked_at: Option<i64>) -> Vec<f32> {
+        let query = Query { history: history.to_vec(), asked_at, ..Query::default() };
+        network.predict(&query, &(0..6).map(ItemIdx).collect::<Vec<_>>()).unwrap()
+    }
+
     #[test]
-    fn features_are_raw_and_genres_match_whatever_their_case() {
-        let catalogue = catalogue(movies());
-        let columns = HashMap::from([("action".to_owned(), 0), ("drama".to_owned(), 1)]);
-        let last = catalogue.len() - 1;
-        let first = features(&catalogue, 0, &[5], &columns);
-        assert_eq!((first.numeric, first.genres), (vec![6.5, 120.0, 0.0], vec![0.0, 1.0]));
-        let unrated = features(&catalogue, last, &[0], &columns);
-        assert!(unrated.numeric[0].is_nan() && unrated.numeric[1..] == [0.0, 0.0]);
+    fn ratings_count_at_once_by_value_and_age() {
+        let prepared = network().prepare(&catalogue(movies())).unwrap();
+        let [none, one, two] = [0, 1, 2].map(|n| predicted(&prepared, &rated(n), Some(1000)));
+        assert_eq!(none, predicted(&prepared, &[], None), "only a film that nobody has");
+        assert!(none != one && one != two);
+        assert_ne!(two, predicted(&prepared, &rated(2), Some(1_000_000)));
+        let newest = 60;
+        assert_eq!(predicted(&prepared, &rated(2)[..2], None), predicted(&prepared, &rated(2), Some(newest)));
+        for asked_at in [i64::MIN, i64::MAX] {
+            assert!(predicted(&prepared, &rated(6), Some(asked_at)).iter().all(|rating| rating.is_finite()));
+        }
+    }
+
+    #[test]
+    fn of_a_long_history_the_newest_ratings_count() {
+        let network = network();
+        let Some(HistoryInput { max_length }) = network.section.history else { panic!("it takes a history") };
+        let prepared = network.prepare(&catalogue(movies())).unwrap();
+        let all = rated(max_length + 1);
+        let whole = predicted(&prepared, &all, Some(1000));
+        assert_eq!(whole, predicted(&prepared, &all[1..], Some(1000)));
+        assert_ne!(whole, predicted(&prepared, &all[2..], Some(1000)));
+        let reversed: Vec<RatedMovie> = all.iter().rev().copied().collect();
+        assert_eq!(whole, predicted(&prepared, &reversed, Some(1000)), "the order does not count");
+    }
+
+    #[test]
+    fn the_original_network_knows_people_by_row_alone() {
+        let artifact = fixture::artifact("tiny-original-network");
+        let network = OnnxRatingNetwork::load(&artifact, &runtime(), WorkerOptions::default()).unwrap();
+        let prepared = network.prepare(&catalogue(movies())).unwrap();
+        assert_eq!(predicted(&prepared, &rated(4), None), predicted(&prepared, &[], None));
     }
 
     #[test]
@@ -379,6 +446,12 @@ mod tests {
             });
         });
         assert!(message.contains("another signature"), "{message}");
+        let message = refused(&|folder| {
+            fixture::edit_manifest(folder, |manifest| {
+                manifest["rating_network"].as_object_mut().unwrap().remove("history");
+            });
+        });
+        assert!(message.contains("an input \"history_vectors\", which is not known"), "{message}");
         let message = refused(&|folder| {
             fixture::edit_json(folder, "vocabulary.json", |vocabulary| {
                 vocabulary["users"][0] = vocabulary["users"][1].clone();

@@ -4,6 +4,8 @@ Makes a model artifact; drop the folder it writes anywhere below the daemon's mo
 
   tools/train rating-network --data EXPORT_DIR --out DIR
       trains with PyTorch on what `marquee export` wrote
+  tools/train convert-checkpoint --checkpoint FILE --description FILE --movies DIR --out DIR
+      takes a PyTorch checkpoint of the original network that was trained elsewhere
   tools/train text-encoder --model-dir DIR --out DIR
       exports an MPNet sentence encoder; needs no PyTorch
 
@@ -30,6 +32,7 @@ from fetch.report import SetupError, say
 
 KINDS = {
     "rating-network": ("marquee_models.train", TRAINING_ENVIRONMENT),
+    "convert-checkpoint": ("marquee_models.convert", TRAINING_ENVIRONMENT),
     "text-encoder": ("marquee_models.encoder", TOOLS_ENVIRONMENT),
 }
 

@@ -4,7 +4,8 @@
 
 tiny-encoder   8 dimensions, each a topic ("space", "love", …): the vector of a text is the mean
                of its words' topics, so that tests can say what should be similar.
-tiny-network   random weights for movies 1 to 6 and users 1 to 3.
+tiny-network   the default architecture, random weights for movies 1 to 6 and users 1 to 3.
+tiny-original-network   the same movies and users, the original architecture.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ import numpy.typing as npt
 import onnx
 from tokenizers import Tokenizer
 
+from marquee_models.catalogue import NUMERIC, Catalogue, Movie, build_catalogue
 from marquee_models.encoder_graph import pool
 from marquee_models.graph import GraphBuilder, save
+from marquee_models.history_graphs import build_history_scorer, build_history_tower
+from marquee_models.interactions import Interactions
 from marquee_models.manifest import PROBE_NAME, Description, publish
-from marquee_models.network import Scaling
-from marquee_models.network_artifact import Label, TrainedNetwork, publish_network, write_json
-from marquee_models.ratings import Movie, Ratings, build_catalogue
+from marquee_models.network_artifact import ExportedNetwork, Label, publish_network, write_json
+from marquee_models.original_graphs import build_original_scorer, build_original_tower
+from marquee_models.scaling import Scaling
 
 CREATED = datetime(2026, 1, 1, tzinfo=timezone.utc)
 SEED = 7
@@ -53,12 +57,14 @@ PROBE_TEXTS = (
 GENRES = ("Action", "Comedy", "Drama")
 NUMBERS = ("One", "Two", "Three", "Four", "Five", "Six")
 USERS = (1, 2, 3)
+MAX_HISTORY = 5
 
 
 def write_miniatures(folder: Path) -> list[Path]:
     return [
         write_tiny_encoder(folder / "tiny-encoder"),
         write_tiny_network(folder / "tiny-network"),
+        write_tiny_original_network(folder / "tiny-original-network"),
     ]
 
 
@@ -168,75 +174,144 @@ def tiny_encoder_probe(
 
 
 def write_tiny_network(target: Path) -> Path:
+    """The default architecture, two members, with random weights."""
+    catalogue = tiny_catalogue()
+    scaling = Scaling.fit(catalogue.numeric[1:], (False, True, True, False))
+    sizes = NetworkSizes(len(USERS), len(NUMBERS), len(NUMERIC), len(catalogue.genres))
+    members = [random_history_weights(sizes, SEED + number) for number in range(2)]
+    network = ExportedNetwork(
+        build_history_tower(members, scaling),
+        build_history_scorer(members, len(NUMERIC)),
+        catalogue,
+        NUMERIC,
+        rating_scale=(1.0, 5.0),
+        max_history=MAX_HISTORY,
+    )
+    return publish_network(target, network, Label("tiny-network", "1", "MIT", None, CREATED))
+
+
+def write_tiny_original_network(target: Path) -> Path:
+    catalogue = tiny_catalogue()
+    scaling = Scaling.fit(catalogue.numeric[1:, :3], (False, False, False))
+    sizes = NetworkSizes(len(USERS), len(NUMBERS), 3, len(catalogue.genres))
+    weights = random_original_weights(sizes, SEED)
+    network = ExportedNetwork(
+        build_original_tower(weights, scaling),
+        build_original_scorer(weights),
+        catalogue,
+        NUMERIC[:3],
+        rating_scale=(1.0, 5.0),
+        max_history=None,
+    )
+    label = Label("tiny-original-network", "1", "MIT", None, CREATED)
+    return publish_network(target, network, label)
+
+
+def tiny_catalogue() -> Catalogue:
+    """Every user rated every movie."""
     movies = {
         id: Movie(
             id=id,
             title=f"Film {word}",
             year=2000 + id,
             genres=(GENRES[id % 3], GENRES[(id + id // 3) % 3]),
-            numeric=(4.0 + 0.8 * id, 10.0 * id * id, 1.5 * id),
+            vote_average=4.0 + 0.8 * id,
+            vote_count=10.0 * id * id,
+            popularity=1.5 * id,
         )
         for id, word in enumerate(NUMBERS, start=1)
     }
     pairs = [(user, movie) for user in USERS for movie in movies]
-    ratings = Ratings(
-        np.array([user for user, _ in pairs]),
-        np.array([movie for _, movie in pairs]),
-        np.array([1.0 + (user * movie) % 5 for user, movie in pairs], dtype=np.float32),
+    interactions = Interactions(
+        user_ids=np.array(USERS),
+        offsets=np.arange(len(USERS) + 1) * len(movies),
+        movie_ids=np.array([movie for _, movie in pairs]),
+        values=np.array([1.0 + (user * movie) % 5 for user, movie in pairs], dtype=np.float32),
+        timestamps=np.arange(len(pairs)),
     )
-    catalogue = build_catalogue(movies, ratings)
-    sizes = NetworkSizes(users=len(USERS), movies=len(movies), genres=len(catalogue.genres))
-    network = TrainedNetwork(
-        weights=random_weights(sizes, SEED),
-        scaling=Scaling.fit(catalogue.numeric[1:]),
-        catalogue=catalogue,
-        rating_scale=(1.0, 5.0),
-    )
-    return publish_network(target, network, Label("tiny-network", "1", "MIT", None, CREATED))
+    return build_catalogue(movies, interactions)
 
 
 @dataclass(frozen=True)
 class NetworkSizes:
-    """Known users and movies, genres, and the widths of a network with random weights."""
+    """Known users and movies, features, and the widths of a network with random weights."""
 
     users: int
     movies: int
+    numeric: int
     genres: int
     embedding: int = 4
+    features: int = 5
     hidden: int = 8
     second: int = 6
+    neighbour_heads: int = 2
+    key: int = 3
 
 
-def random_weights(sizes: NetworkSizes, seed: int) -> dict[str, npt.NDArray[np.float32]]:
-    """Everything non-trivial, also the statistics of BatchNorm; ratings come out around 3."""
-    random = np.random.default_rng(seed)
-    weights: dict[str, npt.NDArray[np.float32]] = {}
+class RandomWeights:
+    """Collects arrays by name, everything non-trivial."""
 
-    def add(name: str, *shape: int, scale: float = 0.5) -> None:
-        weights[name] = random.normal(scale=scale, size=shape).astype(np.float32)
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+        self.arrays: dict[str, npt.NDArray[Any]] = {}
 
-    def linear(name: str, n_in: int, n_out: int) -> None:
-        add(f"{name}.weight", n_out, n_in)
-        add(f"{name}.bias", n_out, scale=0.2)
+    def add(self, name: str, *shape: int, scale: float = 0.5) -> None:
+        self.arrays[name] = self.random.normal(scale=scale, size=shape).astype(np.float32)
 
-    def norm(name: str, width: int) -> None:
+    def linear(self, name: str, n_in: int, n_out: int) -> None:
+        self.add(f"{name}.weight", n_out, n_in)
+        self.add(f"{name}.bias", n_out, scale=0.2)
+
+    def norm(self, name: str, width: int) -> None:
         for part in ("weight", "running_var"):
-            values = random.uniform(0.5, 1.5, size=width)
-            weights[f"{name}.{part}"] = values.astype(np.float32)
-        add(f"{name}.bias", width, scale=0.2)
-        add(f"{name}.running_mean", width, scale=0.2)
+            values = self.random.uniform(0.5, 1.5, size=width)
+            self.arrays[f"{name}.{part}"] = values.astype(np.float32)
+        self.add(f"{name}.bias", width, scale=0.2)
+        self.add(f"{name}.running_mean", width, scale=0.2)
 
-    add("user_embed.weight", sizes.users + 1, sizes.embedding, scale=1.0)
-    add("item_embed.weight", sizes.movies + 1, sizes.embedding, scale=1.0)
+
+def random_original_weights(sizes: NetworkSizes, seed: int) -> dict[str, npt.NDArray[Any]]:
+    """Names and shapes of original_network.py; ratings come out around 3."""
+    weights = RandomWeights(seed)
+    weights.add("user_embed.weight", sizes.users + 1, sizes.embedding, scale=1.0)
+    weights.add("item_embed.weight", sizes.movies + 1, sizes.embedding, scale=1.0)
     layers = (
-        ("extra_features.0", "extra_features.1", 3, sizes.embedding),
+        ("extra_features.0", "extra_features.1", sizes.numeric, sizes.embedding),
         ("genre_features.0", "genre_features.1", sizes.genres, sizes.embedding),
         ("mlp.0", "mlp.1", 4 * sizes.embedding, sizes.hidden),
         ("mlp.4", "mlp.5", sizes.hidden, sizes.second),
     )
     for name, norm_name, n_in, n_out in layers:
-        linear(name, n_in, n_out)
-        norm(norm_name, n_out)
-    linear("mlp.8", sizes.second, 1)
-    weights["mlp.8.bias"] += np.float32(3.0)
-    return weights
+        weights.linear(name, n_in, n_out)
+        weights.norm(norm_name, n_out)
+    weights.linear("mlp.8", sizes.second, 1)
+    weights.arrays["mlp.8.bias"] += np.float32(3.0)
+    return weights.arrays
+
+
+def random_history_weights(sizes: NetworkSizes, seed: int) -> dict[str, npt.NDArray[Any]]:
+    """Names and shapes of history_network.py; ratings come out around 3."""
+    weights = RandomWeights(seed)
+    factors, heads = sizes.embedding, sizes.neighbour_heads + 2
+    vector = 1 + 3 * factors + sizes.neighbour_heads * sizes.key + sizes.hidden
+    weights.add("user_embed.weight", sizes.users + 1, factors)
+    weights.add("user_bias.weight", sizes.users + 1, 1, scale=0.3)
+    weights.add("item_embed.weight", sizes.movies + 1, sizes.embedding)
+    weights.add("item_bias.weight", sizes.movies + 1, 1, scale=0.3)
+    weights.linear("features", sizes.numeric + sizes.genres, sizes.features)
+    weights.add("from_embedding.weight", vector, sizes.embedding, scale=0.3)
+    weights.add("from_features.weight", vector, sizes.features, scale=0.2)
+    weights.add("from_features.bias", vector, scale=0.1)
+    for name in ("gain", "log_shrinkage"):
+        weights.add(name, heads)
+    weights.linear("mlp_0", 2 * factors + heads + 3, sizes.hidden)
+    weights.linear("mlp_1", sizes.hidden, sizes.second)
+    weights.linear("mlp_2", sizes.second, 1)
+    return {
+        **weights.arrays,
+        "mean_rating": np.float32(3.0),
+        "n_neighbour_heads": np.int64(sizes.neighbour_heads),
+        "neighbour_seconds": np.float32(3600.0),
+        "mood_seconds": np.array([10.0, 600.0], dtype=np.float32),
+        "log_bias_shrinkage": np.float32(1.0),
+    }

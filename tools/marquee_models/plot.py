@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -10,15 +11,28 @@ from matplotlib import pyplot
 matplotlib.use("Agg")
 
 
-def plot_losses(path: Path, train: list[float], held_out: list[float]) -> None:
-    """The training curve is higher at first than one would expect: dropout is on while it is
+@dataclass(frozen=True)
+class Curve:
+    """Mean squared errors by epoch; `title` goes before the names in the legend."""
+
+    title: str
+    train: list[float]
+    held_out: list[float]
+
+
+def plot_losses(path: Path, curves: list[Curve]) -> None:
+    """A training curve is higher at first than one would expect: dropout is on while it is
     measured."""
-    epochs = list(range(1, len(train) + 1))
     figure, axes = pyplot.subplots(figsize=(7.0, 4.5))
-    axes.plot(epochs, train, marker="o", label="training (dropout on)")
-    axes.plot(epochs, held_out, marker="o", label="held out")
-    best = held_out.index(min(held_out))
-    axes.axvline(epochs[best], linestyle=":", color="grey", label=f"kept: epoch {epochs[best]}")
+    for number, curve in enumerate(curves):
+        epochs = list(range(1, len(curve.train) + 1))
+        color = f"C{number}"
+        best = curve.held_out.index(min(curve.held_out))
+        label = f"{curve.title}training (dropout on)"
+        axes.plot(epochs, curve.train, linestyle="--", color=color, label=label)
+        label = f"{curve.title}held out, kept epoch {epochs[best]}"
+        axes.plot(epochs, curve.held_out, marker="o", color=color, label=label)
+        axes.axvline(epochs[best], linestyle=":", color=color)
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean squared error")
     axes.legend()

@@ -48,7 +48,7 @@ def test_every_property_of_the_schema_is_described() -> None:
     assert [name for path, part in parts.items() for name in undescribed(part, path)] == []
 
 
-@pytest.mark.parametrize("name", ["tiny-encoder", "tiny-network"])
+@pytest.mark.parametrize("name", ["tiny-encoder", "tiny-network", "tiny-original-network"])
 def test_round_trip(artifacts: dict[str, Path], name: str) -> None:
     folder = artifacts[name]
     manifest = verify_artifact(folder)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee_models.ratings import build_catalogue, read_movies, read_ratings
+from marquee_models.catalogue import build_catalogue, read_movies, rows_of
+from marquee_models.interactions import read_interactions
 
 MOVIES = """movieId,title,year,genres,vote_average,vote_count,popularity,overview
 3,"Godfather, The",1972,Drama|Crime,9.1,413,20.5,"A family, and its business"
@@ -31,8 +32,8 @@ def export(tmp_path: Path) -> Path:
 
 
 def test_rows_are_for_what_was_rated(export: Path) -> None:
-    ratings = read_ratings(export / "ratings.csv")
-    catalogue = build_catalogue(read_movies(export / "movies.csv"), ratings)
+    interactions = read_interactions(export / "ratings.csv")
+    catalogue = build_catalogue(read_movies(export / "movies.csv"), interactions)
     assert catalogue.vocabulary() == {
         "movies": [
             {"id": 3, "title": "Godfather, The", "year": 1972},
@@ -44,14 +45,18 @@ def test_rows_are_for_what_was_rated(export: Path) -> None:
     assert catalogue.genres == ("Crime", "Drama", "Western")
     assert catalogue.genre_flags.tolist() == [[0, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 0]]
     assert np.isnan(catalogue.numeric[[0, 2, 3]]).all()
-    assert catalogue.movie_rows(np.array([1, 3, 7, 99, 100])).tolist() == [0, 1, 2, 3, 0]
-    assert catalogue.user_rows(ratings.user_ids).tolist() == [2, 1, 2, 1]
-    assert ratings.scale() == (1.0, 5.0)
+    assert catalogue.numeric[1].tolist() == pytest.approx([9.1, 413, 20.5, 1972])
+    assert catalogue.movie_rows(np.array([[1, 3], [7, 99], [100, 3]])).tolist() == [
+        [0, 1],
+        [2, 3],
+        [0, 1],
+    ]
+    assert rows_of(np.array([], dtype=np.int64), np.array([5])).tolist() == [0]
 
 
 def test_missing_numbers_are_not_zero(export: Path) -> None:
     movies = read_movies(export / "movies.csv")
-    assert math.isnan(movies[1].numeric[0]) and movies[1].numeric[1] == 0.0
+    assert math.isnan(movies[1].vote_average) and movies[1].vote_count == 0.0
 
 
 @pytest.mark.parametrize(
@@ -60,6 +65,8 @@ def test_missing_numbers_are_not_zero(export: Path) -> None:
         ("ratings.csv", "userId,movieId\n1,2\n", "lacks the columns rating"),
         ("ratings.csv", "userId,movieId,rating,timestamp\n", "no ratings"),
         ("ratings.csv", "userId,movieId,rating,timestamp\n1,2,,3\n", "line 2"),
+        ("ratings.csv", "userId,movieId,rating,timestamp\n1,2,nan,3\n", "line 2"),
+        ("ratings.csv", "userId,movieId,rating,timestamp\n1,2\n", "line 2"),
         ("movies.csv", MOVIES.replace("9.1", "inf"), "line 2"),
         ("movies.csv", MOVIES.replace("1972", "197x"), "line 2"),
     ],
@@ -68,6 +75,6 @@ def test_bad_files_are_reported_with_their_place(
     export: Path, name: str, content: str, message: str
 ) -> None:
     (export / name).write_text(content, encoding="utf-8")
-    read = read_ratings if name == "ratings.csv" else read_movies
+    read = read_interactions if name == "ratings.csv" else read_movies
     with pytest.raises(ValueError, match=message):
         read(export / name)

@@ -1,7 +1,8 @@
-"""The rating network in PyTorch. Needs torch; everything after training does not.
+"""The original rating network in PyTorch. Needs torch; everything after training does not.
 
 User and movie embeddings, a layer on the scaled numbers, a layer on the genres, and a three-layer
-perceptron on all four. Names of the submodules are those of the exported weights (network.py).
+perceptron on all four. Names of the submodules are those of the exported weights
+(original_graphs.py) and of the checkpoints that `tools/train convert` takes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Shape:
+class OriginalShape:
     """Rows include row 0, "unknown"."""
 
     n_user_rows: int
@@ -25,8 +26,8 @@ class Shape:
     dropout: float = 0.3
 
 
-class RatingNetwork(nn.Module):
-    def __init__(self, shape: Shape) -> None:
+class OriginalNetwork(nn.Module):
+    def __init__(self, shape: OriginalShape) -> None:
         super().__init__()
         width, (first, second) = shape.embedding, shape.hidden
         self.user_embed = nn.Embedding(shape.n_user_rows, width)
