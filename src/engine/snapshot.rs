@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::artifact::ArtifactId;
 use crate::domain::{Catalogue, RatingMatrix};
 use crate::recommend::{
-    Bm25, ItemKnn, NeuralCf, PairScorer, PopularityBaseline, ProfileKnn, PromptSearch, RatingBaseline, Semantic, TfIdf,
+    Bm25, ItemKnn, NeuralCf, PairScorer, PopularityBaseline, ProfileKnn, PromptSearch, Ranker, RatingBaseline,
+    Semantic, TfIdf,
 };
 use crate::understand::{PromptReader, TitleResolver, TitleSuggester};
 
@@ -42,6 +43,13 @@ pub(super) struct Network {
     pub(super) ranking: NeuralCf,
 }
 
+/// A trained ranker of the candidates.
+pub(super) struct RankingModel {
+    pub(super) id: ArtifactId,
+    #[expect(dead_code, reason = "the answers do not ask it yet")]
+    pub(super) ranker: Arc<dyn Ranker>,
+}
+
 /// One generation. Parts are shared with the generations before and after, as far as they did not change.
 #[derive(Clone)]
 pub(super) struct Snapshot {
@@ -49,12 +57,14 @@ pub(super) struct Snapshot {
     pub(super) base: Arc<Base>,
     pub(super) semantic: Option<Arc<SemanticSearch>>,
     pub(super) network: Option<Arc<Network>>,
+    /// Without one, the ranker fitted from the store orders.
+    pub(super) ranking_model: Option<Arc<RankingModel>>,
 }
 
 impl Snapshot {
     /// The first generation: no models yet.
     pub(super) fn first(base: Arc<Base>) -> Self {
-        Self { generation: 1, base, semantic: None, network: None }
+        Self { generation: 1, base, semantic: None, network: None, ranking_model: None }
     }
 }
 
@@ -65,6 +75,7 @@ impl std::fmt::Debug for Snapshot {
             .field("n_movies", &self.base.catalogue.len())
             .field("semantic", &self.semantic.as_ref().map(|semantic| &semantic.id))
             .field("network", &self.network.as_ref().map(|network| &network.id))
+            .field("ranking_model", &self.ranking_model.as_ref().map(|model| &model.id))
             .finish_non_exhaustive()
     }
 }

@@ -14,6 +14,8 @@ pub enum Part {
     Recommenders,
     /// The rating network.
     RatingNetwork,
+    /// The trained ranker.
+    RankingModel,
     /// The text encoder.
     TextEncoder,
     /// Embeddings of all overviews.
@@ -23,10 +25,11 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Catalogue,
         Self::Recommenders,
         Self::RatingNetwork,
+        Self::RankingModel,
         Self::TextEncoder,
         Self::Embeddings,
         Self::VectorIndex,
@@ -38,6 +41,7 @@ impl Part {
             Self::Catalogue => "catalogue",
             Self::Recommenders => "recommenders",
             Self::RatingNetwork => "rating-network",
+            Self::RankingModel => "ranking-model",
             Self::TextEncoder => "text-encoder",
             Self::Embeddings => "embeddings",
             Self::VectorIndex => "vector-index",
@@ -48,6 +52,7 @@ impl Part {
     pub(super) fn of_kind(kind: ArtifactKind) -> &'static [Self] {
         match kind {
             ArtifactKind::RatingNetwork => &[Self::RatingNetwork],
+            ArtifactKind::RankingModel => &[Self::RankingModel],
             ArtifactKind::TextEncoder => &[Self::TextEncoder, Self::Embeddings, Self::VectorIndex],
         }
     }

@@ -5,11 +5,13 @@
 tiny-encoder   8 dimensions, each a topic ("space", "love", …): the vector of a text is the mean
                of its words' topics, so that tests can say what should be similar.
 tiny-network   random weights for movies 1 to 6 and users 1 to 3.
+tiny-ranking   two trees over the daemon's own features: the score rises with the first.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,12 +22,15 @@ import numpy.typing as npt
 import onnx
 from tokenizers import Tokenizer
 
+from fetch.places import CHECKOUT
 from marquee_models.encoder_graph import pool
 from marquee_models.graph import GraphBuilder, save
 from marquee_models.manifest import PROBE_NAME, Description, publish
 from marquee_models.network import Scaling
 from marquee_models.network_artifact import Label, TrainedNetwork, publish_network, write_json
+from marquee_models.ranking_artifact import RankingModel, publish_ranking_model
 from marquee_models.ratings import Movie, Ratings, build_catalogue
+from marquee_models.trees import Branch, Ensemble, Leaf
 
 CREATED = datetime(2026, 1, 1, tzinfo=timezone.utc)
 SEED = 7
@@ -53,12 +58,15 @@ PROBE_TEXTS = (
 GENRES = ("Action", "Comedy", "Drama")
 NUMBERS = ("One", "Two", "Three", "Four", "Five", "Six")
 USERS = (1, 2, 3)
+# Where the daemon names its features; a model with other names is refused.
+FEATURES_SOURCE = CHECKOUT / "src" / "recommend" / "ranking" / "features.rs"
 
 
 def write_miniatures(folder: Path) -> list[Path]:
     return [
         write_tiny_encoder(folder / "tiny-encoder"),
         write_tiny_network(folder / "tiny-network"),
+        write_tiny_ranking(folder / "tiny-ranking"),
     ]
 
 
@@ -240,3 +248,26 @@ def random_weights(sizes: NetworkSizes, seed: int) -> dict[str, npt.NDArray[np.f
     linear("mlp.8", sizes.second, 1)
     weights["mlp.8.bias"] += np.float32(3.0)
     return weights
+
+
+def write_tiny_ranking(target: Path) -> Path:
+    features = daemon_features()
+    last = len(features) - 1
+    trees = Ensemble(
+        [
+            Branch(0, 0.5, Branch(0, -0.5, Leaf(-1.0), Leaf(0.25)), Leaf(1.5)),
+            Branch(last, 2.0, Leaf(0.0), Branch(1, 0.0, Leaf(0.125), Leaf(0.375))),
+        ],
+        len(features),
+    )
+    rows = np.random.default_rng(SEED).normal(scale=2.0, size=(8, len(features)))
+    rows[0, 0], rows[1, 0] = 0.5, np.nextafter(np.float32(0.5), np.float32(1.0))
+    model = RankingModel(trees, features, rows.astype(np.float32))
+    return publish_ranking_model(target, model, Label("tiny-ranking", "1", "MIT", None, CREATED))
+
+
+def daemon_features() -> list[str]:
+    """The first text of every entry of FEATURES, which is a feature's name."""
+    source = FEATURES_SOURCE.read_text(encoding="utf-8")
+    entries = source.split("const FEATURES:")[1].split("\n];")[0]
+    return re.findall(r'(?:\w\(|name:)\s*"([a-z0-9_]+)"', entries)
