@@ -4,7 +4,8 @@
 //!
 //! The program answers a question ("what should this person watch?") from an immutable snapshot. What is slow, fallible
 //! or foreign happens while a snapshot is being *built*; answering *reads* one. The exceptions, encoding a query text and
-//! scoring with the rating network, go over a bounded queue to a thread that owns the model.
+//! scoring with the rating network, go over a bounded queue to a thread that owns the model; the ranking model is so
+//! quick that the asking thread runs it.
 //!
 //! # The floors
 //!
@@ -22,7 +23,7 @@
 //!
 //! * Arrows point down. [`recommend`] says what it needs from floor 1 as traits
 //!   ([`TextEncoder`](recommend::TextEncoder), [`NearestNeighbors`](recommend::NearestNeighbors),
-//!   [`PairScorer`](recommend::PairScorer)); [`vector`] and [`inference`] fulfil them.
+//!   [`PairScorer`](recommend::PairScorer), [`Ranker`](recommend::Ranker)); [`vector`] and [`inference`] fulfil them.
 //! * A foreign crate has one room, and its types stay out of that room's public signatures.
 //! * Domain types carry no serialisation: stored forms, JSON forms and manifest forms live in `store`, `http`, `artifact`.
 //! * Dense indexes ([`ItemIdx`](domain::ItemIdx)) mean something only within one snapshot; everything that leaves it says
@@ -34,7 +35,7 @@
 //! # Where to read
 //!
 //! A request: [`http`] → [`engine`] (`answers`) → [`recommend`]. A dropped model: [`watch`] → [`engine`] (`lane`, then
-//! `network_lane` or `encoder_lane`) → [`artifact`] → [`inference`] → the swap in `engine/cell`. An import: [`cli`] →
+//! `network_lane`, `ranking_lane` or `encoder_lane`) → [`artifact`] → [`inference`] → the swap in `engine/cell`. An import: [`cli`] →
 //! [`import`] → [`store`]. The contracts with the outside are in `schema/`.
 //!
 //! # Absent on purpose

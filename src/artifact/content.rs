@@ -79,6 +79,16 @@ pub struct NetworkProbe {
     pub ratings: Vec<Vec<f32>>,
 }
 
+/// Rows with the scores that a ranking model must give them.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RankingProbe {
+    /// One row of features per candidate.
+    pub rows: Vec<Vec<f32>>,
+    /// One score per row.
+    pub scores: Vec<f32>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawVocabulary {
@@ -130,6 +140,15 @@ impl Artifact {
         let file = &self.manifest().probe.file;
         let raw: RawNetworkProbe = self.read_json(file, PROBE_LIMIT_BYTES)?;
         raw.check(file, section)
+    }
+
+    /// The probe of a ranking model.
+    pub fn ranking_probe(&self) -> Result<RankingProbe, ArtifactError> {
+        let n_features = self.ranking_model()?.features.len();
+        let file = &self.manifest().probe.file;
+        let probe: RankingProbe = self.read_json(file, PROBE_LIMIT_BYTES)?;
+        probe.check(file, n_features)?;
+        Ok(probe)
     }
 
     fn read_json<T: DeserializeOwned>(&self, file: &str, limit: u64) -> Result<T, ArtifactError> {
@@ -197,6 +216,14 @@ impl RawNetworkProbe {
     }
 }
 
+impl RankingProbe {
+    fn check(&self, file: &str, n_features: usize) -> Result<(), ArtifactError> {
+        check_count(file, "rows", self.rows.len())?;
+        check_table(file, "rows", &self.rows, (self.rows.len(), n_features))?;
+        check_table(file, "scores", std::slice::from_ref(&self.scores), (1, self.rows.len()))
+    }
+}
+
 fn first_repeated(ids: impl Iterator<Item = u32>) -> Option<u32> {
     let mut seen = HashSet::new();
     ids.into_iter().find(|&id| !seen.insert(id))
@@ -256,7 +283,7 @@ mod tests {
     fn section() -> RatingNetwork {
         match Manifest::parse(fixture::rating_network().to_string().as_bytes()).unwrap().content {
             ManifestContent::RatingNetwork(section) => section,
-            ManifestContent::TextEncoder(_) => unreachable!("the fixture is a rating network"),
+            _ => unreachable!("the fixture is a rating network"),
         }
     }
 
@@ -315,6 +342,23 @@ mod tests {
             ),
         ] {
             let message = probe(|probe| *probe.pointer_mut(pointer).unwrap() = value).unwrap_err();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_ranking_probe_has_a_score_for_each_row_and_all_features() {
+        let check = |value: Value| {
+            let probe: RankingProbe = serde_json::from_value(value).unwrap();
+            probe.check("probe.json", 2).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(json!({"rows": [[1, 2], [3, 4]], "scores": [0.5, -1]})), Ok(()));
+        for (value, expected) in [
+            (json!({"rows": [], "scores": []}), "`rows` has 0 entries"),
+            (json!({"rows": [[1]], "scores": [1]}), "`rows` must be 1 rows of 2 numbers"),
+            (json!({"rows": [[1, 2]], "scores": [1, 2]}), "`scores` must be 1 rows of 1 numbers"),
+        ] {
+            let message = check(value).unwrap_err();
             assert!(message.contains(expected), "{message}");
         }
     }

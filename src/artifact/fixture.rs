@@ -56,3 +56,14 @@ pub(super) fn rating_network() -> Value {
     });
     manifest
 }
+
+/// A sound manifest of a ranking model; the hashes are those of no file.
+pub(super) fn ranking_model() -> Value {
+    let file = |path: &str| json!({"path": path, "size": 2, "sha256": "0".repeat(64)});
+    let mut manifest = text_encoder();
+    manifest["kind"] = "ranking-model".into();
+    manifest["files"] = json!([file("ranking.onnx"), file("probe.json")]);
+    manifest.as_object_mut().unwrap().remove("text_encoder");
+    manifest["ranking_model"] = json!({"graph": "ranking.onnx", "features": ["ease", "als"]});
+    manifest
+}

@@ -22,6 +22,10 @@ const TOKENS_LIMIT: usize = 8192;
 const IDS_LIMIT: usize = 50_000_000;
 /// Most genre columns.
 const GENRES_LIMIT: usize = 1000;
+/// Most features of a ranking model.
+const FEATURES_LIMIT: usize = 1000;
+/// Most bytes of a feature's name.
+const FEATURE_NAME_LIMIT_BYTES: usize = 64;
 /// Largest tolerance that still says something about a model.
 const TOLERANCE_LIMIT: f32 = 0.1;
 /// Longest history: what a scorer is given for every question.
@@ -104,6 +108,16 @@ pub struct RatingNetwork {
     pub history: Option<HistoryInput>,
 }
 
+/// What is special to a ranking model.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RankingModel {
+    /// File of the graph.
+    pub graph: String,
+    /// Names of the features in column order.
+    pub features: Vec<String>,
+}
+
 /// Inputs with the expected outputs.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,6 +149,8 @@ pub enum ManifestContent {
     TextEncoder(TextEncoder),
     /// A rating network.
     RatingNetwork(RatingNetwork),
+    /// A ranking model.
+    RankingModel(RankingModel),
 }
 
 /// A checked manifest.
@@ -172,6 +188,7 @@ struct RawManifest {
     files: Vec<RawFile>,
     text_encoder: Option<TextEncoder>,
     rating_network: Option<RatingNetwork>,
+    ranking_model: Option<RankingModel>,
     probe: Probe,
     training: Option<Training>,
 }
@@ -213,6 +230,7 @@ impl Manifest {
         match self.content {
             ManifestContent::TextEncoder(_) => ArtifactKind::TextEncoder,
             ManifestContent::RatingNetwork(_) => ArtifactKind::RatingNetwork,
+            ManifestContent::RankingModel(_) => ArtifactKind::RankingModel,
         }
     }
 
@@ -226,6 +244,7 @@ impl Manifest {
         match &self.content {
             ManifestContent::TextEncoder(section) => vec![&section.graph],
             ManifestContent::RatingNetwork(section) => vec![&section.movie_tower, &section.scorer],
+            ManifestContent::RankingModel(section) => vec![&section.graph],
         }
     }
 }
@@ -245,23 +264,29 @@ impl RawManifest {
         require(license_fits, "license", || "must be 1 to 200 bytes long".to_owned())?;
         let created_ms = parse_created(&self.created)?;
         let files = check_files(self.files)?;
-        let content = match (self.kind.as_str(), self.text_encoder, self.rating_network) {
-            ("text-encoder", Some(section), None) => ManifestContent::TextEncoder(section),
-            ("rating-network", None, Some(section)) => ManifestContent::RatingNetwork(section),
-            ("text-encoder" | "rating-network", ..) => {
-                let problem = format!("is {:?}, so there must be that section and no other", self.kind);
-                return Err(ArtifactError::value(MANIFEST_NAME, "kind", problem));
-            }
-            _ => {
-                let problem = format!("is {:?}; known are text-encoder and rating-network", self.kind);
-                return Err(ArtifactError::value(MANIFEST_NAME, "kind", problem));
-            }
-        };
+        let sections = (self.text_encoder, self.rating_network, self.ranking_model);
+        let content = one_section(&self.kind, sections)
+            .map_err(|problem| ArtifactError::value(MANIFEST_NAME, "kind", problem))?;
         let (name, version, created, license) = (self.name, self.version, self.created, self.license);
         let (probe, training) = (self.probe, self.training);
         let manifest = Manifest { name, version, created_ms, created, license, files, content, probe, training };
         manifest.check_sections()?;
         Ok(manifest)
+    }
+}
+
+fn one_section(
+    kind: &str,
+    sections: (Option<TextEncoder>, Option<RatingNetwork>, Option<RankingModel>),
+) -> Result<ManifestContent, String> {
+    match (kind, sections) {
+        ("text-encoder", (Some(section), None, None)) => Ok(ManifestContent::TextEncoder(section)),
+        ("rating-network", (None, Some(section), None)) => Ok(ManifestContent::RatingNetwork(section)),
+        ("ranking-model", (None, None, Some(section))) => Ok(ManifestContent::RankingModel(section)),
+        _ if ArtifactKind::ALL.iter().any(|known| known.as_str() == kind) => {
+            Err(format!("is {kind:?}, so there must be that section and no other"))
+        }
+        _ => Err(format!("is {kind:?}; known are {}", ArtifactKind::list())),
     }
 }
 
@@ -279,6 +304,10 @@ impl Manifest {
                 self.check_listed("rating_network.movie_tower", &section.movie_tower)?;
                 self.check_listed("rating_network.scorer", &section.scorer)?;
                 self.check_listed("rating_network.vocabulary", &section.vocabulary)?;
+                section.check()?;
+            }
+            ManifestContent::RankingModel(section) => {
+                self.check_listed("ranking_model.graph", &section.graph)?;
                 section.check()?;
             }
         }
@@ -313,6 +342,20 @@ impl RatingNetwork {
         require(0.0 <= low && low < high && high <= 10.0, "rating_network.rating_scale", || {
             format!("is [{low}, {high}]; it must be two rising numbers between 0 and 10")
         })
+    }
+}
+
+impl RankingModel {
+    fn check(&self) -> Result<(), ArtifactError> {
+        let field = "ranking_model.features";
+        check_range(field, self.features.len(), (1, FEATURES_LIMIT))?;
+        let fits = |name: &String| (1..=FEATURE_NAME_LIMIT_BYTES).contains(&name.len());
+        require(self.features.iter().all(fits), field, || {
+            format!("has a name that is empty or longer than {FEATURE_NAME_LIMIT_BYTES} bytes")
+        })?;
+        let mut seen = HashSet::new();
+        let repeated = self.features.iter().find(|name| !seen.insert(name.as_str()));
+        require(repeated.is_none(), field, || format!("has {repeated:?} twice"))
     }
 }
 
@@ -384,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_manifests_of_both_kinds_are_read() {
+    fn sound_manifests_of_all_kinds_are_read() {
         let manifest = parse(&fixture::text_encoder()).unwrap();
         assert_eq!((manifest.kind(), manifest.created_ms), (ArtifactKind::TextEncoder, 1_795_402_800_000));
         let mut with_training = fixture::rating_network();
@@ -392,14 +435,17 @@ mod tests {
         let manifest = parse(&with_training).unwrap();
         assert_eq!(manifest.graphs(), ["tower.onnx", "scorer.onnx"]);
         assert_eq!(manifest.training.unwrap().metrics["rmse"], 0.93);
+        let manifest = parse(&fixture::ranking_model()).unwrap();
+        assert_eq!((manifest.kind(), manifest.graphs()), (ArtifactKind::RankingModel, vec!["ranking.onnx"]));
     }
 
     #[test]
     fn what_the_contract_does_not_allow_is_refused_by_name() {
-        let cases: [(&str, Value, &str); 15] = [
+        let cases: [(&str, Value, &str); 16] = [
             ("/format", 2.into(), "format 1"),
             ("/kind", "rating-network".into(), "that section and no other"),
-            ("/kind", "oracle".into(), "known are"),
+            ("/kind", "ranking-model".into(), "that section and no other"),
+            ("/kind", "oracle".into(), "known are text-encoder, rating-network and ranking-model"),
             ("/name", "Big".into(), "`name`"),
             ("/name", "../up".into(), "`name`"),
             ("/version", "".into(), "`version`"),
@@ -447,6 +493,21 @@ mod tests {
             ("/rating_network/history", json!({"max_length": 5, "order": "newest"}), "unknown field `order`"),
         ] {
             let mut manifest = fixture::rating_network();
+            *manifest.pointer_mut(pointer).unwrap() = value;
+            assert!(parse(&manifest).unwrap_err().contains(expected), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn a_ranking_model_names_each_feature_once_and_its_graph() {
+        for (pointer, value, expected) in [
+            ("/ranking_model/features", json!(["ease", "ease"]), "twice"),
+            ("/ranking_model/features", json!([]), "between 1 and"),
+            ("/ranking_model/features", json!(["ease", ""]), "empty or longer"),
+            ("/ranking_model/features", json!(["x".repeat(65)]), "empty or longer"),
+            ("/ranking_model/graph", json!("other.onnx"), "not among `files`"),
+        ] {
+            let mut manifest = fixture::ranking_model();
             *manifest.pointer_mut(pointer).unwrap() = value;
             assert!(parse(&manifest).unwrap_err().contains(expected), "{pointer}");
         }

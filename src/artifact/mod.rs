@@ -17,11 +17,12 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use content::{EncoderProbe, NetworkProbe, NetworkVocabulary, ProbeHistory, VocabularyMovie};
+pub use content::{EncoderProbe, NetworkProbe, NetworkVocabulary, ProbeHistory, RankingProbe, VocabularyMovie};
 pub use digest::{Sha256Hex, sha256};
 pub use find::{Candidate, Fingerprint, Found, Limits, find};
 pub use manifest::{
-    FileEntry, HistoryInput, Manifest, ManifestContent, NumericFeature, Probe, RatingNetwork, TextEncoder, Training,
+    FileEntry, HistoryInput, Manifest, ManifestContent, NumericFeature, Probe, RankingModel, RatingNetwork,
+    TextEncoder, Training,
 };
 pub use verify::verify;
 
@@ -154,18 +155,27 @@ pub enum ArtifactKind {
     TextEncoder,
     /// Predicts ratings.
     RatingNetwork,
+    /// Orders candidates.
+    RankingModel,
 }
 
 impl ArtifactKind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::TextEncoder, Self::RatingNetwork];
+    pub const ALL: [Self; 3] = [Self::TextEncoder, Self::RatingNetwork, Self::RankingModel];
 
     /// The word of the manifest.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TextEncoder => "text-encoder",
             Self::RatingNetwork => "rating-network",
+            Self::RankingModel => "ranking-model",
         }
+    }
+
+    /// The words of all kinds, for messages.
+    pub fn list() -> String {
+        let [first, second, third] = Self::ALL;
+        format!("{first}, {second} and {third}")
     }
 }
 
@@ -226,9 +236,7 @@ impl Artifact {
     pub fn text_encoder(&self) -> Result<&TextEncoder, ArtifactError> {
         match &self.manifest.content {
             ManifestContent::TextEncoder(section) => Ok(section),
-            ManifestContent::RatingNetwork(_) => {
-                Err(ArtifactError::Kind { expected: ArtifactKind::TextEncoder, found: self.manifest.kind() })
-            }
+            _ => Err(self.is_no(ArtifactKind::TextEncoder)),
         }
     }
 
@@ -236,9 +244,19 @@ impl Artifact {
     pub fn rating_network(&self) -> Result<&RatingNetwork, ArtifactError> {
         match &self.manifest.content {
             ManifestContent::RatingNetwork(section) => Ok(section),
-            ManifestContent::TextEncoder(_) => {
-                Err(ArtifactError::Kind { expected: ArtifactKind::RatingNetwork, found: self.manifest.kind() })
-            }
+            _ => Err(self.is_no(ArtifactKind::RatingNetwork)),
         }
+    }
+
+    /// The section of a ranking model.
+    pub fn ranking_model(&self) -> Result<&RankingModel, ArtifactError> {
+        match &self.manifest.content {
+            ManifestContent::RankingModel(section) => Ok(section),
+            _ => Err(self.is_no(ArtifactKind::RankingModel)),
+        }
+    }
+
+    fn is_no(&self, expected: ArtifactKind) -> ArtifactError {
+        ArtifactError::Kind { expected, found: self.manifest.kind() }
     }
 }

@@ -42,10 +42,7 @@ enum Command {
     /// Read a folder of movies and ratings into the store.
     Import(import::Arguments),
     /// Write the store as CSV files, which is what the training tools read.
-    Export {
-        /// Folder to write ratings.csv and movies.csv to; made if missing.
-        dir: PathBuf,
-    },
+    Export(export::Arguments),
     /// Measure how good the answers are.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
@@ -76,7 +73,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve { .. } => serve::run(&config, &terminal),
         Command::Import(arguments) => import::run(&config, &terminal, &arguments),
-        Command::Export { dir } => export::run(&config, &dir),
+        Command::Export(arguments) => export::run(&config, &terminal, &arguments),
         Command::Evaluate(evaluate) => evaluate::run(&config, &terminal, &evaluate),
         Command::CheckConfig => check_config::run(&config),
     }

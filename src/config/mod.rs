@@ -243,7 +243,7 @@ fn artifact_kind(name: &str) -> Result<ArtifactKind, ConfigError> {
     ArtifactKind::ALL
         .into_iter()
         .find(|kind| kind.as_str() == name)
-        .ok_or_else(|| out_of_bounds("artifacts.required", name, "each must be \"text-encoder\" or \"rating-network\""))
+        .ok_or_else(|| out_of_bounds("artifacts.required", name, &format!("known are {}", ArtifactKind::list())))
 }
 
 fn out_of_bounds(key: &'static str, value: &str, must: &str) -> ConfigError {

@@ -130,7 +130,11 @@ pub(super) fn recommend_error(error: RecommendError) -> EngineError {
 }
 
 /// Asks the scorers in turn, see [`recommend_in_turn`].
-pub(super) fn gather(base: &Arc<Base>, query: &Query, scorers: &[&dyn Scorer]) -> Result<Vec<RecommendedMovie>, EngineError> {
+pub(super) fn gather(
+    base: &Arc<Base>,
+    query: &Query,
+    scorers: &[&dyn Scorer],
+) -> Result<Vec<RecommendedMovie>, EngineError> {
     let found = recommend_in_turn(scorers, &base.catalogue, query).map_err(recommend_error)?;
     Ok(found.into_iter().filter_map(|(scored, method)| recommended(base, scored, method)).collect())
 }

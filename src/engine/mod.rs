@@ -11,6 +11,7 @@ mod lane;
 mod loader;
 mod looker;
 mod network_lane;
+mod ranking_lane;
 mod search;
 mod snapshot;
 mod status;
@@ -39,6 +40,7 @@ use encoder_lane::EncoderLane;
 use lane::{Lane, Stop};
 use loader::RuntimeSlot;
 use network_lane::NetworkLane;
+use ranking_lane::RankingLane;
 use snapshot::{Base, Snapshot};
 
 /// Why a question was not answered.
@@ -120,6 +122,7 @@ impl Engine {
         });
         let lanes: Arc<[Lane]> = Arc::new([
             Lane::start("network-loader", NetworkLane::new(Arc::clone(&shared)))?,
+            Lane::start("ranking-loader", RankingLane::new(Arc::clone(&shared)))?,
             Lane::start("encoder-loader", EncoderLane::new(Arc::clone(&shared)))?,
         ]);
         let (loaded, when_loaded) = oneshot::channel();

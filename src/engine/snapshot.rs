@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::artifact::ArtifactId;
 use crate::domain::{Catalogue, RatingMatrix};
-use crate::recommend::ranking::{FittedSignals, Hybrid};
+use crate::recommend::ranking::{Cascade, FittedSignals, Hybrid};
 use crate::recommend::{
     Bm25, ItemKnn, NeuralCf, PairScorer, PopularityBaseline, ProfileKnn, PromptSearch, Ranker, RatingBaseline,
     Semantic, TfIdf,
@@ -45,6 +45,12 @@ pub(super) struct Network {
     pub(super) ranking: NeuralCf,
 }
 
+/// A trained ranker of the candidates.
+pub(super) struct RankingModel {
+    pub(super) id: ArtifactId,
+    pub(super) ranker: Arc<dyn Ranker>,
+}
+
 /// The signals, and the ranker that was fitted with them.
 pub(super) struct FittedHybrid {
     pub(super) signals: Arc<FittedSignals>,
@@ -59,20 +65,26 @@ pub(super) struct Snapshot {
     pub(super) semantic: Option<Arc<SemanticSearch>>,
     pub(super) network: Option<Arc<Network>>,
     pub(super) hybrid: Option<Arc<FittedHybrid>>,
+    /// Without one, the ranker fitted from the store orders.
+    pub(super) ranking_model: Option<Arc<RankingModel>>,
 }
 
 impl Snapshot {
     /// The first generation: no models yet.
     pub(super) fn first(base: Arc<Base>) -> Self {
-        Self { generation: 1, base, semantic: None, network: None, hybrid: None }
+        Self { generation: 1, base, semantic: None, network: None, hybrid: None, ranking_model: None }
     }
 }
 
 impl Snapshot {
-    /// Signals and ranker, once the signals are fitted.
+    /// Signals and ranker, once the signals are fitted: a trained ranker before the one fitted with the signals.
     pub(super) fn hybrid(&self) -> Option<Hybrid> {
         let FittedHybrid { signals, ranker } = self.hybrid.as_deref()?;
-        Some(Hybrid::new(Arc::clone(signals), Arc::clone(ranker)))
+        let ranker = match &self.ranking_model {
+            Some(model) => Arc::new(Cascade::new(Arc::clone(ranker), Arc::clone(&model.ranker))),
+            None => Arc::clone(ranker),
+        };
+        Some(Hybrid::new(Arc::clone(signals), ranker))
     }
 }
 
@@ -83,6 +95,7 @@ impl std::fmt::Debug for Snapshot {
             .field("n_movies", &self.base.catalogue.len())
             .field("semantic", &self.semantic.as_ref().map(|semantic| &semantic.id))
             .field("network", &self.network.as_ref().map(|network| &network.id))
+            .field("ranking_model", &self.ranking_model.as_ref().map(|model| &model.id))
             .finish_non_exhaustive()
     }
 }

@@ -16,6 +16,8 @@ pub enum Part {
     Hybrid,
     /// The rating network.
     RatingNetwork,
+    /// The trained ranker.
+    RankingModel,
     /// The text encoder.
     TextEncoder,
     /// Embeddings of all overviews.
@@ -25,11 +27,12 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Catalogue,
         Self::Recommenders,
         Self::Hybrid,
         Self::RatingNetwork,
+        Self::RankingModel,
         Self::TextEncoder,
         Self::Embeddings,
         Self::VectorIndex,
@@ -42,6 +45,7 @@ impl Part {
             Self::Recommenders => "recommenders",
             Self::Hybrid => "hybrid",
             Self::RatingNetwork => "rating-network",
+            Self::RankingModel => "ranking-model",
             Self::TextEncoder => "text-encoder",
             Self::Embeddings => "embeddings",
             Self::VectorIndex => "vector-index",
@@ -52,6 +56,7 @@ impl Part {
     pub(super) fn of_kind(kind: ArtifactKind) -> &'static [Self] {
         match kind {
             ArtifactKind::RatingNetwork => &[Self::RatingNetwork],
+            ArtifactKind::RankingModel => &[Self::RankingModel],
             ArtifactKind::TextEncoder => &[Self::TextEncoder, Self::Embeddings, Self::VectorIndex],
         }
     }

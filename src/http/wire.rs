@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::respond::{Reply, set_header};
 use crate::domain::{MovieId, UserId};
 use crate::engine::{
-    Answer, CatalogueMovie, Explained, Found, ModelReport, Part, PartState, ReadPrompt, Recommendations, RecommendedMovie,
-    Similar, SimilarMethod, SuggestedTitle,
+    Answer, CatalogueMovie, Explained, Found, ModelReport, Part, PartState, ReadPrompt, Recommendations,
+    RecommendedMovie, Similar, SimilarMethod, SuggestedTitle,
 };
 use crate::understand::Wish;
 

@@ -1,4 +1,4 @@
-//! Runs models: the text encoder and the rating network. The only room that knows ort and tokenizers.
+//! Runs models: the text encoder, the rating network and the ranking model. The only room that knows ort and tokenizers.
 //!
 //! ONNX Runtime is a shared library that is loaded once per process ([`Runtime`]). A session is owned by one thread
 //! with a bounded queue ([`Worker`]); a full queue is said at once. A model is ready only after its signature agreed
@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod fixture;
 mod movie_features;
+mod ranking_model;
 mod rating_network;
 mod runtime;
 mod session;
@@ -19,6 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use ranking_model::OnnxRankingModel;
 pub use rating_network::{Coverage, OnnxRatingNetwork, PreparedNetwork};
 pub use runtime::Runtime;
 pub use text_encoder::{EncoderOptions, OnnxTextEncoder};
@@ -95,6 +97,19 @@ pub enum InferenceError {
         known: usize,
         /// Rated movies of the catalogue.
         rated: usize,
+    },
+    /// The ranking model was trained on other features.
+    #[error(
+        "the ranking model was trained on other features: number {place} is {found} where this program has {expected}; \
+         train it again on what this program exports"
+    )]
+    Features {
+        /// Number of the first that differs, from 1.
+        place: usize,
+        /// Its name in the model.
+        found: String,
+        /// Its name here.
+        expected: String,
     },
     /// The worker did not answer.
     #[error("{0}")]

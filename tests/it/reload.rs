@@ -103,6 +103,34 @@ fn good_and_bad_networks_are_dropped_under_load_and_no_request_fails() {
     assert!(daemon.terminate().success());
 }
 
+#[test]
+fn a_ranking_model_is_optional_and_one_of_other_features_is_refused() {
+    let store = movielens_store();
+    let daemon = Daemon::start(store.path());
+    let part = |reply: &Reply, name: &str| {
+        let parts = reply.json()["parts"].as_array().unwrap().clone();
+        parts.into_iter().find(|part| part["part"] == name).unwrap()["state"].as_str().unwrap().to_owned()
+    };
+    daemon.wait_for("/readyz", |reply| part(reply, "ranking-model") == "absent");
+    let stranger = daemon.models.join("stranger");
+    copy_folder(&fixture("artifacts/tiny-ranking"), &stranger);
+    let manifest = std::fs::read_to_string(stranger.join("manifest.json")).unwrap();
+    std::fs::write(stranger.join("manifest.json"), manifest.replace("\"als\"", "\"luck\"")).unwrap();
+    let models = daemon.wait_for("/v1/models", |reply| state_of(reply, "stranger").as_deref() == Some("rejected"));
+    assert!(models.body.contains("luck"), "the reason is readable: {}", models.body);
+    let generation = |reply: Reply| reply.json()["generation"].as_u64().unwrap();
+    let before = generation(daemon.get("/readyz"));
+
+    copy_folder(&fixture("artifacts/tiny-ranking"), &daemon.models.join("ranking"));
+    let models = daemon.wait_for("/v1/models", |reply| state_of(reply, "ranking").as_deref() == Some("serving"));
+    assert!(models.body.contains("ranking-model/tiny-ranking@1#"), "{}", models.body);
+    let readiness = daemon.get("/readyz");
+    assert_eq!(part(&readiness, "ranking-model"), "ready");
+    assert_eq!(generation(readiness), before + 1);
+    assert_eq!(daemon.get("/user_recommend/196?top_k=5").status, 200);
+    assert!(daemon.terminate().success());
+}
+
 /// Requests that are written, not yet answered, when the signal is sent; more than two processors answer meanwhile.
 const IN_FLIGHT: usize = 96;
 

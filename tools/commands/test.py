@@ -4,7 +4,7 @@ Everything the checks run, each step with its time, with a summary at the end; e
 a step failed. The assets that the tests read are fetched first. A clean clone takes some 15 to 30
 minutes, nearly all of it compiling; a second run a few minutes.
 
-  --training    also the tests that train (makes an environment with PyTorch)
+  --training    also the tests that train (makes environments with PyTorch and with LightGBM)
   --only WORD   only steps whose name contains WORD; may be repeated
 """
 
@@ -21,7 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from commands.build import claim_target
-from fetch.environments import TEST_ENVIRONMENT, TRAINING_ENVIRONMENT, ensure_environment
+from fetch.environments import (
+    RANKING_ENVIRONMENT,
+    TEST_ENVIRONMENT,
+    TRAINING_ENVIRONMENT,
+    ensure_environment,
+)
 from fetch.places import CHECKOUT, TOOLS, Cache, cache_from, child_environment, locked
 from fetch.prepare import prepare
 from fetch.prerequisites import check_prerequisites
@@ -43,6 +48,8 @@ class Outcome:
     seconds: float
 
 
+# Marker of tests → the environment they train in.
+TRAININGS = {"training": TRAINING_ENVIRONMENT, "ranking": RANKING_ENVIRONMENT}
 # Programs that a check needs and not every machine has, with what cannot be checked without them.
 OPTIONAL_PROGRAMS = {"systemd-analyze": "the syntax of tools/systemd/marquee.service"}
 
@@ -86,7 +93,10 @@ def rust_steps() -> list[Step]:
 def python_steps(cache: Cache, training: bool) -> list[Step]:
     with locked(cache):
         python = str(ensure_environment(cache, TEST_ENVIRONMENT))
-        trainer = str(ensure_environment(cache, TRAINING_ENVIRONMENT)) if training else None
+        trainers = {
+            marker: str(ensure_environment(cache, environment))
+            for marker, environment in (TRAININGS if training else {}).items()
+        }
 
     def step(name: str, *arguments: str, with_python: str = python) -> Step:
         return Step(name, (with_python, "-m", *arguments), TOOLS)
@@ -96,13 +106,13 @@ def python_steps(cache: Cache, training: bool) -> list[Step]:
         step("python lints", "ruff", "check", "."),
         step("python types", "mypy", "."),
         step("script types", "mypy", "--scripts-are-modules", "check_overviews"),
-        step("python tests", "pytest", "-m", "not training"),
+        step("python tests", "pytest", "-m", " and ".join(f"not {m}" for m in TRAININGS)),
         step(
             "manifests", "marquee_models.manifest", *(str(path) for path in committed_artifacts())
         ),
     ]
-    if trainer is not None:
-        steps.append(step("python training", "pytest", "-m", "training", with_python=trainer))
+    for marker, trainer in trainers.items():
+        steps.append(step(f"python {marker}", "pytest", "-m", marker, with_python=trainer))
     return steps
 
 

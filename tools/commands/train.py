@@ -6,12 +6,14 @@ Makes a model artifact; drop the folder it writes anywhere below the daemon's mo
       trains with PyTorch on what `marquee export` wrote
   tools/train convert-checkpoint --checkpoint FILE --description FILE --movies DIR --out DIR
       takes a PyTorch checkpoint of the original network that was trained elsewhere
+  tools/train ranking-model --data EXPORT_DIR --out DIR
+      trains with LightGBM on what `marquee export --ranking-examples` wrote; needs no PyTorch
   tools/train text-encoder --model-dir DIR --out DIR
       exports an MPNet sentence encoder; needs no PyTorch
 
 `tools/train KIND --help` lists the options. The first training makes an environment with PyTorch in
 the cache (see tools/README.md for its size). MARQUEE_TRAINING_PYTHON=/path/to/python uses one of
-your own instead, with torch, numpy, onnx, tqdm and matplotlib.
+your own instead, with torch (lightgbm for the ranking model), numpy, onnx, tqdm and matplotlib.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import subprocess
 import sys
 
 from fetch.environments import (
+    RANKING_ENVIRONMENT,
     TOOLS_ENVIRONMENT,
     TRAINING_ENVIRONMENT,
     Environment,
@@ -33,6 +36,7 @@ from fetch.report import SetupError, say
 KINDS = {
     "rating-network": ("marquee_models.train", TRAINING_ENVIRONMENT),
     "convert-checkpoint": ("marquee_models.convert", TRAINING_ENVIRONMENT),
+    "ranking-model": ("marquee_models.train_ranking", RANKING_ENVIRONMENT),
     "text-encoder": ("marquee_models.encoder", TOOLS_ENVIRONMENT),
 }
 
@@ -42,23 +46,27 @@ def main() -> int:
     if not arguments or arguments[0] not in KINDS:
         print(__doc__)
         return 0 if arguments in (["--help"], ["-h"]) else 2
-    module, environment = KINDS[arguments[0]]
-    cache = cache_from(os.environ)
     try:
         check_prerequisites(rust=False)
-        python = python_for(cache, environment)
+        return run_training(cache_from(os.environ), arguments[0], arguments[1:])
     except SetupError as error:
         say(str(error))
         return 1
-    environment_variables = {**child_environment(cache), "PYTHONPATH": str(TOOLS)}
-    return subprocess.run(
-        [python, "-m", module, *arguments[1:]], env=environment_variables, check=False
-    ).returncode
+
+
+def run_training(cache: Cache, kind: str, arguments: list[str]) -> int:
+    """The exit code of the module that makes this kind."""
+    module, environment = KINDS[kind]
+    python = python_for(cache, environment)
+    variables = {**child_environment(cache), "PYTHONPATH": str(TOOLS)}
+    command = [python, "-m", module, *arguments]
+    # What it says is no answer of ours: the output stream may belong to one.
+    return subprocess.run(command, env=variables, stdout=sys.stderr, check=False).returncode
 
 
 def python_for(cache: Cache, environment: Environment) -> str:
     own = os.environ.get("MARQUEE_TRAINING_PYTHON")
-    if own and environment is TRAINING_ENVIRONMENT:
+    if own and environment in (TRAINING_ENVIRONMENT, RANKING_ENVIRONMENT):
         return own
     with locked(cache):
         return str(ensure_environment(cache, environment))

@@ -33,6 +33,9 @@ TEST_ENVIRONMENT = Environment("test", ("tools.txt", "test.txt"), "120 MB to fet
 TRAINING_ENVIRONMENT = Environment(
     "training", ("tools.txt", "training.txt"), "PyTorch: gigabytes, see tools/README.md; minutes"
 )
+RANKING_ENVIRONMENT = Environment(
+    "ranking", ("tools.txt", "ranking.txt"), "LightGBM: 140 MB to fetch, a minute"
+)
 GOLDEN_ENVIRONMENT = Environment(
     "golden", ("tools.txt", "training.txt", "golden.txt"), "PyTorch and the peers; minutes"
 )

@@ -6,11 +6,13 @@ tiny-encoder   8 dimensions, each a topic ("space", "love", …): the vector of 
                of its words' topics, so that tests can say what should be similar.
 tiny-network   the default architecture, random weights for movies 1 to 6 and users 1 to 3.
 tiny-original-network   the same movies and users, the original architecture.
+tiny-ranking   two trees over the daemon's own features: the score rises with the first.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,6 +23,7 @@ import numpy.typing as npt
 import onnx
 from tokenizers import Tokenizer
 
+from fetch.places import CHECKOUT
 from marquee_models.catalogue import NUMERIC, Catalogue, Movie, build_catalogue
 from marquee_models.encoder_graph import pool
 from marquee_models.graph import GraphBuilder, save
@@ -29,7 +32,9 @@ from marquee_models.interactions import Interactions
 from marquee_models.manifest import PROBE_NAME, Description, publish
 from marquee_models.network_artifact import ExportedNetwork, Label, publish_network, write_json
 from marquee_models.original_graphs import build_original_scorer, build_original_tower
+from marquee_models.ranking_artifact import RankingModel, publish_ranking_model
 from marquee_models.scaling import Scaling
+from marquee_models.trees import Branch, Ensemble, Leaf
 
 CREATED = datetime(2026, 1, 1, tzinfo=timezone.utc)
 SEED = 7
@@ -58,6 +63,8 @@ GENRES = ("Action", "Comedy", "Drama")
 NUMBERS = ("One", "Two", "Three", "Four", "Five", "Six")
 USERS = (1, 2, 3)
 MAX_HISTORY = 5
+# Where the daemon names its features; a model with other names is refused.
+FEATURES_SOURCE = CHECKOUT / "src" / "recommend" / "ranking" / "features.rs"
 
 
 def write_miniatures(folder: Path) -> list[Path]:
@@ -65,6 +72,7 @@ def write_miniatures(folder: Path) -> list[Path]:
         write_tiny_encoder(folder / "tiny-encoder"),
         write_tiny_network(folder / "tiny-network"),
         write_tiny_original_network(folder / "tiny-original-network"),
+        write_tiny_ranking(folder / "tiny-ranking"),
     ]
 
 
@@ -315,3 +323,31 @@ def random_history_weights(sizes: NetworkSizes, seed: int) -> dict[str, npt.NDAr
         "mood_seconds": np.array([10.0, 600.0], dtype=np.float32),
         "log_bias_shrinkage": np.float32(1.0),
     }
+        linear(name, n_in, n_out)
+        norm(norm_name, n_out)
+    linear("mlp.8", sizes.second, 1)
+    weights["mlp.8.bias"] += np.float32(3.0)
+    return weights
+
+
+def write_tiny_ranking(target: Path) -> Path:
+    features = daemon_features()
+    last = len(features) - 1
+    trees = Ensemble(
+        [
+            Branch(0, 0.5, Branch(0, -0.5, Leaf(-1.0), Leaf(0.25)), Leaf(1.5)),
+            Branch(last, 2.0, Leaf(0.0), Branch(1, 0.0, Leaf(0.125), Leaf(0.375))),
+        ],
+        len(features),
+    )
+    rows = np.random.default_rng(SEED).normal(scale=2.0, size=(8, len(features)))
+    rows[0, 0], rows[1, 0] = 0.5, np.nextafter(np.float32(0.5), np.float32(1.0))
+    model = RankingModel(trees, features, rows.astype(np.float32))
+    return publish_ranking_model(target, model, Label("tiny-ranking", "1", "MIT", None, CREATED))
+
+
+def daemon_features() -> list[str]:
+    """The first text of every entry of FEATURES, which is a feature's name."""
+    source = FEATURES_SOURCE.read_text(encoding="utf-8")
+    entries = source.split("const FEATURES:")[1].split("\n];")[0]
+    return re.findall(r'(?:\w\(|name:)\s*"([a-z0-9_]+)"', entries)

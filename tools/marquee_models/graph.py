@@ -16,6 +16,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 20
+# Operators of other domains, with the version that is written.
+OTHER_OPSETS = {"ai.onnx.ml": 3}
 # Written into the file; the oldest form that knows opset 20, so that older runtimes can read it.
 IR_VERSION = 9
 # A protobuf message cannot be larger, and the daemon takes single files only.
@@ -70,8 +72,12 @@ class GraphBuilder:
         graph = helper.make_graph(
             self._nodes, self._name, self._inputs, self._outputs, self._initializers
         )
+        domains = sorted({node.domain for node in self._nodes} - {""})
+        opsets = {"": OPSET, **{domain: OTHER_OPSETS[domain] for domain in domains}}
         model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="marquee_models"
+            graph,
+            opset_imports=[helper.make_opsetid(*opset) for opset in opsets.items()],
+            producer_name="marquee_models",
         )
         model.ir_version = IR_VERSION
         return model

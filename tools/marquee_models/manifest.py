@@ -23,7 +23,11 @@ from typing import Any
 FORMAT = 1
 MANIFEST_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
-KINDS = {"text-encoder": "text_encoder", "rating-network": "rating_network"}
+KINDS = {
+    "text-encoder": "text_encoder",
+    "rating-network": "rating_network",
+    "ranking-model": "ranking_model",
+}
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 VERSION_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 PROBE_NAME = "probe.json"

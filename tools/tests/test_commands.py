@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from commands.evaluate import understand as understand_evaluation
 from commands.models import kinds_present, place_artifact
 from commands.run import understand
 from commands.test import Outcome, Step, skipped_checks, summarise
@@ -177,6 +179,102 @@ def test_an_interrupted_import_is_made_again(tmp_path: Path) -> None:
     commands = [line.split()[3] for line in (cache.root / "calls").read_text().splitlines()]
     assert commands == ["import", "import", "serve", "serve"]
     assert not (data / "store" / ".default-import").exists()
+
+
+# Stands for the Python of the trainings: notes how it was called and makes the artifact's folder.
+FAKE_TRAINER = """#!/usr/bin/env bash
+echo "python $*" >> "$MARQUEE_CACHE/calls"
+[ -e "$MARQUEE_CACHE/too-few" ] && exit 3
+[ -e "$MARQUEE_CACHE/broken" ] && exit 1
+echo "said by the trainer"
+while [ "$1" != --out ]; do shift; done
+mkdir "$2"
+"""
+# Answers with what it finds in the folder of artifacts.
+EVALUATING_MARQUEE = """#!/usr/bin/env bash
+echo "marquee $*" >> "$MARQUEE_CACHE/calls"
+[ "$3" = evaluate ] || exit 0
+while [ "$1" != --artifacts ]; do shift; done
+echo "answer with $(ls "$2")"
+exit 4
+"""
+
+
+def evaluate_with_fakes(
+    tmp_path: Path, task: str, marker: str = ""
+) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
+    """The outcome of `tools/evaluate TASK`, and the words of every call; work folders become W."""
+    cache = prepared_cache(tmp_path / "cache")
+    environment = fake_environment(tmp_path, cache)
+    trainer, marquee = tmp_path / "python", tmp_path / "bin" / "fake-marquee"
+    for path, text in ((trainer, FAKE_TRAINER), (marquee, EVALUATING_MARQUEE)):
+        path.write_text(text)
+        path.chmod(0o755)
+    if marker:
+        (cache.root / marker).touch()
+    work, movies = tmp_path / "work", tmp_path / "movies"
+    for folder in (work, movies):
+        folder.mkdir()
+    for name in ("t.csv", "s.csv"):
+        (tmp_path / name).touch()
+    environment.update(TMPDIR=str(work), MARQUEE_TRAINING_PYTHON=str(trainer))
+    options = ["--train", "t.csv", "--test=s.csv", "--movies", "movies", "--ask-at", "user"]
+    command = [str(TOOLS / "evaluate"), task, *options, "--json"]
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    assert list(work.iterdir()) == [], "temporary folders are removed"
+    log = cache.root / "calls"
+    lines = log.read_text().splitlines() if log.exists() else []
+    temporary = rf"{re.escape(str(work))}/[^/ ]+"
+    return done, [re.sub(temporary, "W", line).split() for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("task", "module", "kind", "more"),
+    [
+        ("top-n", "train_ranking", "ranking-model", "--ranking-examples"),
+        ("rating", "train", "rating-network", ""),
+    ],
+)
+def test_evaluates_what_was_trained_on_the_train_file_alone(
+    tmp_path: Path, task: str, module: str, kind: str, more: str
+) -> None:
+    done, (export, training, evaluation) = evaluate_with_fakes(tmp_path, task)
+    data = "--train t.csv --movies movies"
+    assert " ".join(export) == f"marquee --data-dir W/data export W/export {data} {more}".strip()
+    options = f"--data W/export --out W/artifacts/{kind} --data-set t.csv"
+    assert " ".join(training) == f"python -m marquee_models.{module} {options}"
+    rest = "--test s.csv --artifacts W/artifacts --ask-at user --json"
+    assert " ".join(evaluation) == f"marquee --data-dir W/data evaluate {task} {data} {rest}"
+    # Its answer and its exit code are those of marquee; what is said on the way goes elsewhere.
+    assert (done.returncode, done.stdout) == (4, f"answer with {kind}\n")
+    assert "said by the trainer" in done.stderr
+
+
+def test_too_little_to_train_on_is_evaluated_without_the_model(tmp_path: Path) -> None:
+    done, calls = evaluate_with_fakes(tmp_path, "top-n", "too-few")
+    assert len(calls) == 3
+    assert (done.returncode, done.stdout) == (4, "answer with \n")
+    assert "going on without a ranking-model" in done.stderr
+
+
+def test_a_training_that_fails_ends_the_evaluation(tmp_path: Path) -> None:
+    done, calls = evaluate_with_fakes(tmp_path, "rating", "broken")
+    assert (len(calls), done.returncode, done.stdout) == (2, 1, "")
+    assert "training the rating-network failed" in done.stderr
+
+
+def test_missing_files_of_an_evaluation_are_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").touch()
+    arguments = ["top-n", "--train", str(tmp_path / "t.csv"), "--test", "nowhere.csv"]
+    with pytest.raises(SetupError, match=r"nowhere\.csv is not a file"):
+        understand_evaluation(arguments)
+    arguments[-1] = arguments[2]
+    with pytest.raises(SetupError, match="is not a folder"):
+        understand_evaluation([*arguments, "--movies", "nowhere"])
+    with pytest.raises(SystemExit):
+        understand_evaluation(["top-n", "--train", arguments[2]])
 
 
 def test_what_was_not_checked_is_said(

@@ -48,7 +48,9 @@ def test_every_property_of_the_schema_is_described() -> None:
     assert [name for path, part in parts.items() for name in undescribed(part, path)] == []
 
 
-@pytest.mark.parametrize("name", ["tiny-encoder", "tiny-network", "tiny-original-network"])
+@pytest.mark.parametrize(
+    "name", ["tiny-encoder", "tiny-network", "tiny-original-network", "tiny-ranking"]
+)
 def test_round_trip(artifacts: dict[str, Path], name: str) -> None:
     folder = artifacts[name]
     manifest = verify_artifact(folder)
@@ -84,6 +86,24 @@ CHANGES: dict[str, Change] = {
 def test_refuses(artifacts: dict[str, Path], change: Change) -> None:
     manifest = copy.deepcopy(read_manifest(artifacts["tiny-encoder"]))
     change(manifest)
+    with pytest.raises(ManifestError):
+        check_manifest(manifest)
+
+
+RANKING_CHANGES: dict[str, Change] = {
+    "no features": lambda section: section.update(features=[]),
+    "a feature twice": lambda section: section["features"].append(section["features"][0]),
+    "a feature without a name": lambda section: section["features"].append(""),
+    "unlisted graph": lambda section: section.update(graph="other.onnx"),
+    "no graph": lambda section: section.pop("graph"),
+    "unknown key": lambda section: section.update(trees=3),
+}
+
+
+@pytest.mark.parametrize("change", RANKING_CHANGES.values(), ids=RANKING_CHANGES.keys())
+def test_refuses_a_ranking_model(artifacts: dict[str, Path], change: Change) -> None:
+    manifest = copy.deepcopy(read_manifest(artifacts["tiny-ranking"]))
+    change(manifest["ranking_model"])
     with pytest.raises(ManifestError):
         check_manifest(manifest)
 

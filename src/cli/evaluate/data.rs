@@ -28,9 +28,9 @@ pub(super) struct SplitFiles {
 
 /// Movies and ratings in memory.
 #[derive(Debug, Default)]
-pub(super) struct InMemory {
-    pub(super) movies: Vec<Movie>,
-    pub(super) ratings: Vec<Interaction>,
+pub(in crate::cli) struct InMemory {
+    pub(in crate::cli) movies: Vec<Movie>,
+    pub(in crate::cli) ratings: Vec<Interaction>,
 }
 
 impl ImportSink for InMemory {
@@ -47,7 +47,7 @@ impl ImportSink for InMemory {
 
 impl InMemory {
     /// The ratings of a file with the movies of a folder. A movie that only the ratings know has nothing but its id.
-    pub(super) fn read(ratings: &Path, movies: Option<&Path>) -> anyhow::Result<Self> {
+    pub(in crate::cli) fn read(ratings: &Path, movies: Option<&Path>) -> anyhow::Result<Self> {
         let mut sink = Self::default();
         if let Some(dir) = movies {
             let report = import::import(dir, import::detect(dir)?, &ImportOptions::default(), &mut sink)?;
@@ -67,18 +67,23 @@ impl InMemory {
         Ok(sink)
     }
 
-    /// Everything that the store holds.
-    pub(super) fn of_store(config: &Config) -> anyhow::Result<Self> {
+    /// Everything that the store holds, perhaps nothing.
+    pub(in crate::cli) fn of_store(config: &Config) -> anyhow::Result<Self> {
         let store = Store::open_existing(&config.store_path(), store_options(config))?;
         let (movies, ratings) = store.read(|view| Ok((view.movies()?, view.ratings()?)))?;
-        if ratings.is_empty() {
-            bail!("the store {} has no ratings: run `marquee import DIR` first", store.path().display());
-        }
         Ok(Self { movies, ratings })
     }
 
+    /// The same, unless there are no ratings to split.
+    pub(super) fn with_ratings(self, config: &Config) -> anyhow::Result<Self> {
+        if self.ratings.is_empty() {
+            bail!("the store {} has no ratings: run `marquee import DIR` first", config.store_path().display());
+        }
+        Ok(self)
+    }
+
     /// The catalogue, and the matrix of the ratings.
-    pub(super) fn fit(movies: Vec<Movie>, ratings: Vec<Interaction>) -> (Arc<Catalogue>, Arc<RatingMatrix>) {
+    pub(in crate::cli) fn fit(movies: Vec<Movie>, ratings: Vec<Interaction>) -> (Arc<Catalogue>, Arc<RatingMatrix>) {
         let ratings = Arc::new(RatingMatrix::new(&Catalogue::vocabulary_of(&movies), ratings));
         (Arc::new(Catalogue::new(movies, &ratings)), ratings)
     }

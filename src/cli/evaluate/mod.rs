@@ -12,6 +12,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+pub(super) use data::InMemory;
+
 use crate::config::Config;
 use crate::telemetry::Terminal;
 

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use crate::artifact::{self, Artifact, ArtifactKind, Limits};
 use crate::config::Config;
 use crate::domain::Catalogue;
-use crate::inference::{OnnxRatingNetwork, Runtime, WorkerOptions};
+use crate::inference::{OnnxRankingModel, OnnxRatingNetwork, Runtime, WorkerOptions};
 use crate::recommend::{PairScorer, Ranker};
 
 /// The newest valid model of each kind in a folder.
@@ -25,6 +25,9 @@ impl Models {
         let library = Runtime::find_library(config.inference.library.as_deref())?;
         let runtime = Runtime::start(&library, config.inference.threads)?;
         let mut models = Self::default();
+        if let Some(artifact) = newest(dir, ArtifactKind::RankingModel)? {
+            models.ranker = Some(Arc::new(OnnxRankingModel::load(&artifact, &runtime)?));
+        }
         if let Some(artifact) = newest(dir, ArtifactKind::RatingNetwork)? {
             let network = OnnxRatingNetwork::load(&artifact, &runtime, WorkerOptions::default())?;
             models.network = Some(Arc::new(network.prepare(catalogue)?));

@@ -90,7 +90,7 @@ fn load(config: &Config, arguments: &Arguments) -> anyhow::Result<(Vec<Movie>, V
         if arguments.artifacts.is_some() {
             bail!("a network that was trained on the store knows what the folds hold out: give --train and --test");
         }
-        let InMemory { movies, ratings } = InMemory::of_store(config)?;
+        let InMemory { movies, ratings } = InMemory::of_store(config)?.with_ratings(config)?;
         let mut splits = folds(&ratings, N_FOLDS, arguments.seed);
         splits.truncate(arguments.folds);
         return Ok((movies, splits));
@@ -125,14 +125,18 @@ fn predict(
     let baseline = RatingBaseline::fit(Arc::clone(&catalogue), &train, DEFAULT_NEIGHBORS);
     let models = Models::load(config, arguments.artifacts.as_deref(), &catalogue)?;
     let mut predicted = vec![
-        questions.ask("rating-model, all of the history", |query, item| Ok(model.predict_in_hindsight(query, &[item])[0]))?,
-        questions.ask("rating-model, mood from earlier ratings only", |query, item| Ok(model.predict(query, &[item])[0]))?,
+        questions
+            .ask("rating-model, all of the history", |query, item| Ok(model.predict_in_hindsight(query, &[item])[0]))?,
+        questions
+            .ask("rating-model, mood from earlier ratings only", |query, item| Ok(model.predict(query, &[item])[0]))?,
         questions.ask("neighbours", |query, item| Ok(baseline.predict(&query.history, item)))?,
     ];
     if let Some(network) = &models.network {
-        predicted.push(questions.ask("rating-network, all of the history", |query, item| {
-            Ok(network_rating(&**network, query, item)?)
-        })?);
+        predicted.push(
+            questions.ask("rating-network, all of the history", |query, item| {
+                Ok(network_rating(&**network, query, item)?)
+            })?,
+        );
         predicted.push(questions.ask("rating-network, earlier ratings only", |query, item| {
             let mut earlier = query.clone();
             let asked_at = query.asked_at.unwrap_or(i64::MAX);
@@ -171,8 +175,7 @@ impl<'a> Questions<'a> {
     ) -> anyhow::Result<Predicted> {
         let answer = |(event, &item): (&Interaction, &ItemIdx)| {
             let history = self.histories.get(&event.user).cloned().unwrap_or_default();
-            let query =
-                Query { user: Some(event.user), history, asked_at: Some(event.timestamp), ..Query::default() };
+            let query = Query { user: Some(event.user), history, asked_at: Some(event.timestamp), ..Query::default() };
             predict(&query, item)
         };
         let ratings = self.test.par_iter().zip(&self.items).map(answer).collect::<anyhow::Result<_>>()?;
@@ -181,11 +184,11 @@ impl<'a> Questions<'a> {
 }
 
 fn write_predictions(path: &Path, test: &[Interaction], predictions: &[f32]) -> anyhow::Result<()> {
-    let mut text = String::from("user_id,item_id,rating,prediction\n");
+    let mut lines = String::from("user_id,item_id,rating,prediction\n");
     for (event, prediction) in test.iter().zip(predictions) {
-        let _ = writeln!(text, "{},{},{:?},{prediction}", event.user, event.movie, event.rating.value());
+        let _ = writeln!(lines, "{},{},{:?},{prediction}", event.user, event.movie, event.rating.value());
     }
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(path, lines).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn report(arguments: &Arguments, errors: &[(&'static str, Vec<Errors>)]) -> anyhow::Result<ExitCode> {
@@ -212,6 +215,10 @@ fn report(arguments: &Arguments, errors: &[(&'static str, Vec<Errors>)]) -> anyh
         fs::write(path, bar_chart("RMSE (lower is better)", &bars))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    if arguments.json { print(serde_json::to_string_pretty(&documents)?)? } else { print(table.to_string().trim_end())? }
+    if arguments.json {
+        print(serde_json::to_string_pretty(&documents)?)?
+    } else {
+        print(table.to_string().trim_end())?
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::domain::{Catalogue, MovieId, Query, RatingMatrix, ScoredItem, Split, global_temporal, user_temporal};
 use crate::eval::{Judged, ListReport, Mean, TestCase, judge, paired, test_cases};
 use crate::import;
-use crate::recommend::ranking::{FittedSignals, Hybrid, LinearRanker, RankingExamples, SignalOptions, SignalScorer};
+use crate::recommend::ranking::{Cascade, FittedSignals, Hybrid, LinearRanker, RankingExamples, SignalOptions, SignalScorer};
 use crate::recommend::{
     DEFAULT_NEIGHBORS, ItemNeighbors, NeuralCf, PopularityBaseline, PopularityKind, ProfileKnn, ProfileWeights, Ranker,
     RecommendError, Scorer, Similarity, recommend_in_turn,
@@ -128,7 +128,7 @@ pub(super) fn run(config: &Config, terminal: &Terminal, arguments: &Arguments) -
 fn load(config: &Config, arguments: &Arguments) -> anyhow::Result<(Vec<crate::domain::Movie>, Split)> {
     let SplitFiles { train, test, movies } = &arguments.files;
     let (Some(train), Some(test)) = (train, test) else {
-        let InMemory { movies, ratings } = InMemory::of_store(config)?;
+        let InMemory { movies, ratings } = InMemory::of_store(config)?.with_ratings(config)?;
         let split = match arguments.protocol {
             Protocol::User => user_temporal(&ratings, TEST_SHARE),
             Protocol::Global => global_temporal(&ratings, TEST_SHARE),
@@ -166,8 +166,9 @@ impl Methods {
         let examples = RankingExamples::collect(catalogue, train, options, &go_on).unwrap_or_default();
         bar.finish_and_clear();
         let linear: Arc<dyn Ranker> = Arc::new(LinearRanker::fit(&examples));
+        let cascade = |ranker: &Arc<dyn Ranker>| Arc::new(Cascade::new(Arc::clone(&linear), Arc::clone(ranker)));
+        let trained = models.ranker.as_ref().map(|ranker| Hybrid::new(Arc::clone(&signals), cascade(ranker)));
         let linear = Hybrid::new(Arc::clone(&signals), linear);
-        let trained = models.ranker.as_ref().map(|ranker| Hybrid::new(Arc::clone(&signals), Arc::clone(ranker)));
         let (hybrid, linear) = match trained {
             Some(trained) => (trained, Some(linear)),
             None => (linear, None),
