@@ -54,7 +54,7 @@ fn numeric(catalogue: &Catalogue, item: ItemIdx, feature: NumericFeature) -> f32
         NumericFeature::VoteAverage => figures.vote_average.unwrap_or(f32::NAN),
         NumericFeature::VoteCount => figures.vote_count as f32,
         NumericFeature::Popularity => figures.popularity,
-        NumericFeature::ReleaseYear => catalogue.movie(item).year.map_or(f32::NAN, |year| f32::from(year)),
+        NumericFeature::ReleaseYear => catalogue.movie(item).year.map_or(f32::NAN, f32::from),
     }
 }
 

@@ -365,10 +365,10 @@ mod tests {
     }
 
     /// Ratings of the catalogue's first movies, a minute apart, oldest first; the last is a film nobody has.
-    fn rated(n: usize) -> Vec<RatedMovie> {
-        let values = (0..n).map(|place| (place, [5.0, 1.0, 4.0, 2.0][place % 4]));
+    fn rated(n: u32) -> Vec<RatedMovie> {
+        let values = (0..n).map(|place| (place, [5.0, 1.0, 4.0, 2.0][place as usize % 4]));
         let rate = |movie, value, timestamp| RatedMovie { movie, rating: Rating::new(value).unwrap(), timestamp };
-        let known = values.map(|(place, value)| rate(MovieId(place as u32 + 1), value, 60 * place as i64));
+        let known = values.map(|(place, value)| rate(MovieId(place + 1), value, 60 * i64::from(place)));
         known.chain([rate(MovieId(5_000_000), 5.0, i64::MAX)]).collect()
     }
 

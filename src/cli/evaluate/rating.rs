@@ -216,9 +216,9 @@ fn report(arguments: &Arguments, errors: &[(&'static str, Vec<Errors>)]) -> anyh
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     if arguments.json {
-        print(serde_json::to_string_pretty(&documents)?)?
+        print(serde_json::to_string_pretty(&documents)?)?;
     } else {
-        print(table.to_string().trim_end())?
+        print(table.to_string().trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }

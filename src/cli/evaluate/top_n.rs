@@ -19,7 +19,9 @@ use crate::config::Config;
 use crate::domain::{Catalogue, MovieId, Query, RatingMatrix, ScoredItem, Split, global_temporal, user_temporal};
 use crate::eval::{Judged, ListReport, Mean, TestCase, judge, paired, test_cases};
 use crate::import;
-use crate::recommend::ranking::{Cascade, FittedSignals, Hybrid, LinearRanker, RankingExamples, SignalOptions, SignalScorer};
+use crate::recommend::ranking::{
+    Cascade, FittedSignals, Hybrid, LinearRanker, RankingExamples, SignalOptions, SignalScorer,
+};
 use crate::recommend::{
     DEFAULT_NEIGHBORS, ItemNeighbors, NeuralCf, PopularityBaseline, PopularityKind, ProfileKnn, ProfileWeights, Ranker,
     RecommendError, Scorer, Similarity, recommend_in_turn,
@@ -256,7 +258,7 @@ fn write_lists(path: &Path, cases: &[TestCase], judged: &Judged) -> anyhow::Resu
     for (case, list) in cases.iter().zip(&judged.lists) {
         for (place, (movie, score)) in list.iter().enumerate() {
             let user = case.query.user.map_or(0, |user| user.0);
-            let _ = write!(text, "{user},{movie},{},{score}\n", place + 1);
+            let _ = writeln!(text, "{user},{movie},{},{score}", place + 1);
         }
     }
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
@@ -284,7 +286,7 @@ fn report(
         documents.insert(group, document);
     }
     for (n_known, mean) in curve {
-        let _ = write!(text, "with {n_known} ratings: nDCG@10 {:.4} ± {:.4}\n", mean.mean, mean.standard_error);
+        let _ = writeln!(text, "with {n_known} ratings: nDCG@10 {:.4} ± {:.4}", mean.mean, mean.standard_error);
     }
     if let Some(path) = &arguments.plot {
         let bars: Vec<Bar> = results

@@ -39,7 +39,9 @@ impl Ranker for Cascade {
         // The rest is moved as a whole to one below the lowest of the chosen.
         let edge = chosen.last().map_or(0.0, |&place| scores[place]);
         let lowest = better.iter().copied().fold(f32::INFINITY, f32::min);
-        scores.iter_mut().for_each(|score| *score = lowest - 1.0 + (*score - edge));
+        for score in &mut scores {
+            *score = lowest - 1.0 + (*score - edge);
+        }
         for (place, score) in chosen.into_iter().zip(better) {
             scores[place] = score;
         }
@@ -89,8 +91,8 @@ mod tests {
     #[test]
     fn the_best_of_the_first_are_ordered_by_the_second_and_the_rest_follows() {
         let scores = cascade(CHOSEN).score(&rows(2 * CHOSEN)).unwrap();
-        for place in CHOSEN..2 * CHOSEN {
-            assert_eq!(scores[place], (place % 7) as f32);
+        for (place, &score) in scores.iter().enumerate().skip(CHOSEN) {
+            assert_eq!(score, (place % 7) as f32);
         }
         assert!(scores[..CHOSEN].iter().all(|&score| score < 0.0), "the rest is behind the chosen");
         assert!(scores[..CHOSEN].is_sorted(), "in the order of the first");

@@ -73,9 +73,9 @@ pub(super) fn sample(ratings: &RatingMatrix, item_features: &[SparseRows], sched
     for number in 0..schedule.burn_in + schedule.samples * schedule.thinning {
         let round = Round { noise_precision, seed: schedule.seed, number: number as u64, side: 0 };
         let targets: Vec<f32> = values.iter().map(|value| value - level).collect();
-        users.update(by_user, &targets, items.totals(), round);
+        users.update((by_user, &targets), items.totals(), round);
         let targets: Vec<f32> = by_item.values().iter().map(|value| value - level).collect();
-        items.update(by_item, &targets, users.totals(), Round { side: 1, ..round });
+        items.update((by_item, &targets), users.totals(), Round { side: 1, ..round });
         (level, noise_precision) = draw_noise(by_user, level, (users.totals(), items.totals()), round);
         if number >= schedule.burn_in && (number - schedule.burn_in + 1).is_multiple_of(schedule.thinning) {
             samples.push(Sample {

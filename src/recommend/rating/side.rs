@@ -157,7 +157,7 @@ impl Side {
 
     /// One Gibbs round over this side. `columns` names the other side's row of each rating, `targets` holds what its
     /// value is beyond the mean.
-    pub(super) fn update(&mut self, columns: &SparseRows, targets: &[f32], other: &[Vector], round: Round) {
+    pub(super) fn update(&mut self, (columns, targets): (&SparseRows, &[f32]), other: &[Vector], round: Round) {
         let mut moments: Vec<Moments> = (0..self.totals.len())
             .into_par_iter()
             .map(|row| moments(columns.row(row).0, &targets[columns.range(row)], &self.totals[row], other))
