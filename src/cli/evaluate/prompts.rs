@@ -105,7 +105,7 @@ fn prompts_of(file: JudgedFile<'_>, split: Option<&str>, movies: &[Movie]) -> an
     }
     let ids = |answer: &JudgedAnswer| -> Vec<MovieId> {
         match &answer.movie {
-            NamedMovie::Id(movie) => vec![*movie],
+            NamedMovie::Id(id) => movies.iter().map(|movie| movie.id).filter(|movie| movie == id).collect(),
             NamedMovie::Titled(title, year) => {
                 let same_title = by_title.get(&title_key(title)).into_iter().flatten();
                 let near = same_title.filter(|movie| movie.year.is_none_or(|other| other.abs_diff(*year) <= 1));
