@@ -396,7 +396,7 @@ mod tests {
         let network = network();
         let Some(HistoryInput { max_length }) = network.section.history else { panic!("it takes a history") };
         let prepared = network.prepare(&catalogue(movies())).unwrap();
-        let all = rated(max_length + 1);
+        let all = rated(u32::try_from(max_length).unwrap() + 1);
         let whole = predicted(&prepared, &all, Some(1000));
         assert_eq!(whole, predicted(&prepared, &all[1..], Some(1000)));
         assert_ne!(whole, predicted(&prepared, &all[2..], Some(1000)));
