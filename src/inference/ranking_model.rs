@@ -1,8 +1,10 @@
 //! A trained ranker: boosted trees that order candidates by their features.
 //!
-//! A question is a few hundred rows and takes a fraction of a millisecond, less than waking another thread may cost on
-//! a busy machine. So there is no worker with a queue: the asking thread runs a session itself, one of a few that each
-//! serve one asker at a time. Those who find all of them in use wait; the engine's permits bound how many that can be.
+//! A question is some hundred rows and takes a fraction of a millisecond, so there is no worker with a queue: the asking
+//! thread runs a session itself, one of a few that each serve one asker at a time. Who finds all of them in use waits;
+//! the engine's permits bound how many that can be. Measured with 148 trees on a busy machine with two cores, 400
+//! questions each, fastest / median / slowest twentieth: 100 rows 0.18 / 0.26 / 0.31 ms either way; 300 rows
+//! 0.67 / 0.83 / 1.2 ms, over a queue 0.73 / 0.85 / 5.6 ms.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
