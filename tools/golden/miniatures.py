@@ -323,11 +323,6 @@ def random_history_weights(sizes: NetworkSizes, seed: int) -> dict[str, npt.NDAr
         "mood_seconds": np.array([10.0, 600.0], dtype=np.float32),
         "log_bias_shrinkage": np.float32(1.0),
     }
-        linear(name, n_in, n_out)
-        norm(norm_name, n_out)
-    linear("mlp.8", sizes.second, 1)
-    weights["mlp.8.bias"] += np.float32(3.0)
-    return weights
 
 
 def write_tiny_ranking(target: Path) -> Path:
