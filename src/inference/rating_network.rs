@@ -359,7 +359,8 @@ mod tests {
         assert!(known.iter().chain(&unknown).all(|rating| (low..=high).contains(rating)));
         let reversed: Vec<ItemIdx> = items.iter().rev().copied().collect();
         let back: Vec<f32> = prepared.predict(&person(Some(user)), &reversed).unwrap().into_iter().rev().collect();
-        assert_eq!(back, known);
+        // The place in the batch may change the last bit.
+        assert!(back.iter().zip(&known).all(|(left, right)| (left - right).abs() < 1e-5), "{back:?} {known:?}");
         assert!(prepared.predict(&person(Some(user)), &[]).unwrap().is_empty());
         assert!(matches!(prepared.predict(&person(Some(user)), &[ItemIdx(99_999)]), Err(PortError::Failed(..))));
     }
