@@ -20,6 +20,7 @@ pub(super) struct ConfigFile {
     pub(super) artifacts: ArtifactsSection,
     pub(super) inference: InferenceSection,
     pub(super) search: SearchSection,
+    pub(super) recommend: RecommendSection,
     pub(super) http: HttpSection,
     pub(super) log: LogSection,
 }
@@ -53,6 +54,12 @@ pub(super) struct InferenceSection {
 #[serde(deny_unknown_fields)]
 pub(super) struct SearchSection {
     pub(super) embedding_text: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecommendSection {
+    pub(super) predicted_rating: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -63,12 +63,23 @@ pub struct Config {
     pub inference: InferenceConfig,
     /// What is embedded of each movie.
     pub embedding_text: EmbeddingText,
+    /// What predicts ratings.
+    pub predicted_rating: RatingPredictor,
     /// The server.
     pub http: HttpConfig,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which log lines are written.
     pub log_filter: String,
+}
+
+/// What predicts ratings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RatingPredictor {
+    /// The model fitted from the store.
+    Model,
+    /// The trained network, or neighbours.
+    Network,
 }
 
 /// Watching for trained models.
@@ -192,6 +203,14 @@ impl Config {
                 let must = "it must be \"overview\", \"genres-overview\" or \"title-genres-overview\"";
                 out_of_bounds("search.embedding_text", &raw.search.embedding_text, must)
             })?,
+            predicted_rating: match raw.recommend.predicted_rating.as_str() {
+                "rating-model" => RatingPredictor::Model,
+                "rating-network" => RatingPredictor::Network,
+                other => {
+                    let must = "it must be \"rating-model\" or \"rating-network\"";
+                    return Err(out_of_bounds("recommend.predicted_rating", other, must));
+                }
+            },
             http: check_http(&raw.http)?,
             log_format: match raw.log.format.as_str() {
                 "text" => LogFormat::Text,
@@ -322,6 +341,7 @@ mod tests {
             ("[log]\nformat = \"xml\"", None, "log.format"),
             ("[artifacts]\nrequired = [\"cat\"]", None, "artifacts.required is cat"),
             ("[search]\nembedding_text = \"poster\"", None, "search.embedding_text"),
+            ("[recommend]\npredicted_rating = \"dice\"", None, "recommend.predicted_rating"),
             ("not toml", None, "configuration is wrong"),
             ("[http]\nmax_requests = 513", None, "http.max_requests is 513, and it must be between 1 and 512"),
             ("[log]\nfilter = \" \"", None, "log.filter is empty"),

@@ -80,7 +80,7 @@ impl Catalogue {
 }
 
 fn derive_popularity(movies: &[Movie], ratings: &RatingMatrix) -> Vec<Popularity> {
-    let newest = ratings.timestamps().iter().copied().max().unwrap_or(0);
+    let newest = ratings.newest();
     let (_, highest) = ratings.scale();
     let mut sums = vec![(0.0_f64, 0_u32, 0.0_f64); movies.len()];
     for (row, _) in ratings.users().ids().iter().enumerate() {

@@ -47,6 +47,7 @@ pub struct RatingMatrix {
     by_user: SparseRows,
     by_item: SparseRows,
     timestamps: Vec<i64>,
+    newest: i64,
 }
 
 impl RatingMatrix {
@@ -67,8 +68,9 @@ impl RatingMatrix {
         });
         let by_user = SparseRows::from_sorted(users.len(), movies.len(), entries);
         let by_item = by_user.transposed();
-        let timestamps = interactions.iter().map(|event| event.timestamp).collect();
-        Self { users, by_user, by_item, timestamps }
+        let timestamps: Vec<i64> = interactions.iter().map(|event| event.timestamp).collect();
+        let newest = timestamps.iter().copied().max().unwrap_or(0);
+        Self { users, by_user, by_item, timestamps, newest }
     }
 
     /// The users, in row order.
@@ -111,6 +113,11 @@ impl RatingMatrix {
     /// Times of all ratings, in the order of [`Self::by_user`]'s entries (seconds since 1970).
     pub fn timestamps(&self) -> &[i64] {
         &self.timestamps
+    }
+
+    /// Time of the newest rating (seconds since 1970), or 0 when there are none.
+    pub fn newest(&self) -> i64 {
+        self.newest
     }
 
     /// Number of ratings.

@@ -88,6 +88,8 @@ pub(super) fn recommend(
     let base = &snapshot.base;
     let history = history(base, user);
     let cold_start = history.is_empty();
+    // After the newest rating known, time stands still: nothing is known to have changed since.
+    let asked_at = asked_at.min(base.ratings.newest());
     let query = Query { user: Some(user), history, n: top_k, asked_at: Some(asked_at), ..Query::default() };
     let hybrid = snapshot.hybrid();
     let mut movies = match (rank_by, &snapshot.network, &hybrid) {
@@ -168,11 +170,13 @@ fn predict_ratings(snapshot: &Snapshot, query: &Query, movies: &mut [Recommended
     Ok(())
 }
 
-/// Ratings by the network, or from neighbours as long as there is none.
+/// Ratings by the best there is: the model fitted from the store, unless the settings leave it out, the network, neighbours.
 fn predicted(snapshot: &Snapshot, query: &Query, items: &[ItemIdx]) -> Result<(Vec<f32>, &'static str), EngineError> {
+    if let Some(model) = &snapshot.rating_model {
+        return Ok((model.predict(query, items), "rating-model"));
+    }
     let Some(network) = &snapshot.network else {
-        let baseline = &snapshot.base.baseline;
-        return Ok((baseline.predict_many(&query.history, items), "neighbours"));
+        return Ok((snapshot.base.baseline.predict_many(&query.history, items), "neighbours"));
     };
     let ratings = network.predictions.predict(query, items).map_err(|error| recommend_error(error.into()))?;
     Ok((ratings, "rating-network"))

@@ -4,9 +4,9 @@
 //! on the blocking pool. Loading, embedding and reloading happen on threads of their own and end in one swap.
 
 mod answers;
+mod background_fit;
 mod cell;
 mod encoder_lane;
-mod hybrid_fit;
 mod lane;
 mod loader;
 mod looker;
@@ -78,6 +78,7 @@ struct Settings {
     required: Vec<ArtifactKind>,
     inference: crate::config::InferenceConfig,
     embedding_text: crate::recommend::EmbeddingText,
+    predicted_rating: crate::config::RatingPredictor,
     request_timeout: Duration,
 }
 
@@ -116,6 +117,7 @@ impl Engine {
                 required: config.artifacts.required.clone(),
                 inference: config.inference.clone(),
                 embedding_text: config.embedding_text,
+                predicted_rating: config.predicted_rating,
                 request_timeout: config.http.request_timeout,
             },
             runtime: RuntimeSlot::default(),
@@ -139,7 +141,7 @@ impl Engine {
             let fitted = base.as_ref().ok().map(Arc::clone);
             let _ = loaded.send(base.map(|_| ()));
             if let Some(base) = fitted {
-                fit_hybrid(&shared, &base, &stop);
+                fit_in_background(&shared, &base, &stop);
             }
         })?;
         let permits = Arc::new(Semaphore::new(config.http.max_requests));
@@ -230,10 +232,14 @@ impl Engine {
 }
 
 /// A defect there must not take the answers along: the methods of the base go on serving.
-fn fit_hybrid(shared: &Shared, base: &Base, stop: &Stop) {
-    if catch_unwind(AssertUnwindSafe(|| hybrid_fit::fit(shared, base, stop))).is_err() {
-        tracing::error!("fitting the hybrid was broken off by a defect; simpler methods answer");
-        shared.status.set_part(Part::Hybrid, PartState::Failed("a defect; the log says where".to_owned()));
+fn fit_in_background(shared: &Shared, base: &Base, stop: &Stop) {
+    if catch_unwind(AssertUnwindSafe(|| background_fit::fit(shared, base, stop))).is_err() {
+        tracing::error!("fitting was broken off by a defect; simpler methods answer");
+        for part in [Part::Hybrid, Part::RatingModel] {
+            if !matches!(shared.status.part(part), PartState::Ready(_)) {
+                shared.status.set_part(part, PartState::Failed("a defect; the log says where".to_owned()));
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::domain::{Catalogue, RatingMatrix};
 use crate::recommend::ranking::{Cascade, FittedSignals, Hybrid};
 use crate::recommend::{
     Bm25, ItemKnn, NeuralCf, PairScorer, PopularityBaseline, ProfileKnn, PromptSearch, Ranker, RatingBaseline,
-    Semantic, TfIdf,
+    RatingModel, Semantic, TfIdf,
 };
 use crate::understand::{PromptReader, TitleResolver, TitleSuggester};
 
@@ -65,6 +65,7 @@ pub(super) struct Snapshot {
     pub(super) semantic: Option<Arc<SemanticSearch>>,
     pub(super) network: Option<Arc<Network>>,
     pub(super) hybrid: Option<Arc<FittedHybrid>>,
+    pub(super) rating_model: Option<Arc<RatingModel>>,
     /// Without one, the ranker fitted from the store orders.
     pub(super) ranking_model: Option<Arc<RankingModel>>,
 }
@@ -72,7 +73,15 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// The first generation: no models yet.
     pub(super) fn first(base: Arc<Base>) -> Self {
-        Self { generation: 1, base, semantic: None, network: None, hybrid: None, ranking_model: None }
+        Self {
+            generation: 1,
+            base,
+            semantic: None,
+            network: None,
+            hybrid: None,
+            rating_model: None,
+            ranking_model: None,
+        }
     }
 }
 

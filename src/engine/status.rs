@@ -14,6 +14,8 @@ pub enum Part {
     Recommenders,
     /// The signals and the ranker fitted from the ratings.
     Hybrid,
+    /// The rating model fitted from the ratings.
+    RatingModel,
     /// The rating network.
     RatingNetwork,
     /// The trained ranker.
@@ -27,10 +29,11 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Catalogue,
         Self::Recommenders,
         Self::Hybrid,
+        Self::RatingModel,
         Self::RatingNetwork,
         Self::RankingModel,
         Self::TextEncoder,
@@ -44,6 +47,7 @@ impl Part {
             Self::Catalogue => "catalogue",
             Self::Recommenders => "recommenders",
             Self::Hybrid => "hybrid",
+            Self::RatingModel => "rating-model",
             Self::RatingNetwork => "rating-network",
             Self::RankingModel => "ranking-model",
             Self::TextEncoder => "text-encoder",

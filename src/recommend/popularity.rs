@@ -71,7 +71,7 @@ impl Scorer for PopularityBaseline {
 
 /// Ratings of each movie, weighed by age for the recent kind.
 fn count(catalogue: &Catalogue, ratings: &RatingMatrix, kind: PopularityKind) -> Vec<f64> {
-    let newest = ratings.timestamps().iter().copied().max().unwrap_or(0);
+    let newest = ratings.newest();
     let mut counted = vec![0.0; catalogue.len()];
     for user in (0..ratings.users().len() as u32).map(UserIdx) {
         for (item, _, time) in ratings.history(user) {

@@ -25,7 +25,7 @@ fn the_readme_tells_the_truth_and_judged_prompts_find_their_film() {
     let models = store.path().join("models");
     copy_folder(&cached("artifacts/all-mpnet-base-v2"), &models.join("encoder"));
     copy_folder(&repository("data/artifacts/rating-network-ml-100k"), &models.join("network"));
-    let daemon = Daemon::start(store.path());
+    let daemon = Daemon::start_with(store.path(), &[("MARQUEE_RECOMMEND__PREDICTED_RATING", "rating-model")]);
     daemon.wait_at_most(EMBEDDING_PATIENCE, "/readyz", |reply| reply.status == 200);
 
     let readme = std::fs::read_to_string(repository("README.md")).unwrap();

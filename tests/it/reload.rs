@@ -23,6 +23,12 @@ fn state_of(reply: &Reply, folder: &str) -> Option<String> {
     Some(model["state"].as_str().unwrap().to_owned())
 }
 
+fn part_state(readiness: &Reply, name: &str) -> String {
+    let parts = readiness.json();
+    let part = parts["parts"].as_array().unwrap().iter().find(|part| part["part"] == name).unwrap().clone();
+    part["state"].as_str().unwrap().to_owned()
+}
+
 /// Flips one bit in the middle of a file.
 fn damage(file: &Path) {
     let mut bytes = std::fs::read(file).unwrap();
@@ -55,6 +61,8 @@ fn good_and_bad_networks_are_dropped_under_load_and_no_request_fails() {
     let store = movielens_store();
     let daemon = Daemon::start(store.path());
     let network = repository("data/artifacts/rating-network-ml-100k");
+    // Its parts are swapped in one by one, and each swap counts as a generation.
+    daemon.wait_for("/readyz", |reply| part_state(reply, "hybrid") == "ready");
     let before = daemon.get("/user_recommend/196?top_k=5").json();
     assert_eq!(before["recommendations"][0]["predicted_by"], "neighbours");
 
@@ -107,11 +115,9 @@ fn good_and_bad_networks_are_dropped_under_load_and_no_request_fails() {
 fn a_ranking_model_is_optional_and_one_of_other_features_is_refused() {
     let store = movielens_store();
     let daemon = Daemon::start(store.path());
-    let part = |reply: &Reply, name: &str| {
-        let parts = reply.json()["parts"].as_array().unwrap().clone();
-        parts.into_iter().find(|part| part["part"] == name).unwrap()["state"].as_str().unwrap().to_owned()
-    };
-    daemon.wait_for("/readyz", |reply| part(reply, "ranking-model") == "absent");
+    daemon.wait_for("/readyz", |reply| part_state(reply, "ranking-model") == "absent");
+    // Its parts are swapped in one by one, and each swap counts as a generation.
+    daemon.wait_for("/readyz", |reply| part_state(reply, "hybrid") == "ready");
     let stranger = daemon.models.join("stranger");
     copy_folder(&fixture("artifacts/tiny-ranking"), &stranger);
     let manifest = std::fs::read_to_string(stranger.join("manifest.json")).unwrap();
@@ -125,7 +131,7 @@ fn a_ranking_model_is_optional_and_one_of_other_features_is_refused() {
     let models = daemon.wait_for("/v1/models", |reply| state_of(reply, "ranking").as_deref() == Some("serving"));
     assert!(models.body.contains("ranking-model/tiny-ranking@1#"), "{}", models.body);
     let readiness = daemon.get("/readyz");
-    assert_eq!(part(&readiness, "ranking-model"), "ready");
+    assert_eq!(part_state(&readiness, "ranking-model"), "ready");
     assert_eq!(generation(readiness), before + 1);
     assert_eq!(daemon.get("/user_recommend/196?top_k=5").status, 200);
     assert!(daemon.terminate().success());

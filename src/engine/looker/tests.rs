@@ -57,6 +57,7 @@ impl Bench {
             status: Status::default(),
             store,
             settings: Settings {
+                predicted_rating: crate::config::RatingPredictor::Network,
                 artifacts_dir: folder.path().join("models"),
                 index_dir: folder.path().to_path_buf(),
                 required: vec![ArtifactKind::RatingNetwork],

@@ -156,7 +156,7 @@ impl FittedSignals {
 
     /// The person of a query.
     pub fn profile(&self, query: &Query) -> Profile {
-        Profile::of(query, &self.catalogue, &self.ratings, self.timeline.newest())
+        Profile::of(query, &self.catalogue, &self.ratings)
     }
 
     /// Which movies may be recommended.

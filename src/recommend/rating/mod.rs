@@ -77,18 +77,34 @@ const ENOUGH_HELD: usize = 50_000;
 const MAX_PLACED_RATINGS: usize = 5_000_000;
 
 impl RatingModel {
-    /// Fits the model. Takes seconds for 100,000 ratings.
+    /// Fits the model. Takes half a minute of one processor for 100,000 ratings.
     pub fn fit(catalogue: Arc<Catalogue>, ratings: Arc<RatingMatrix>, options: RatingOptions) -> Self {
+        Self::fit_unless_stopped(catalogue, ratings, options, &|| true).expect("nobody stops it")
+    }
+
+    /// As [`Self::fit`], but ends early, with nothing, when `go_on` says no; it is asked every few seconds.
+    pub fn fit_unless_stopped(
+        catalogue: Arc<Catalogue>,
+        ratings: Arc<RatingMatrix>,
+        options: RatingOptions,
+        go_on: &dyn Fn() -> bool,
+    ) -> Option<Self> {
         let schedule = schedule(&ratings, options.seed);
         let mut held = HeldOut::default();
         if ratings.len() >= MIN_RATINGS {
             for number in 0..options.stack_fits {
+                if !go_on() {
+                    return None;
+                }
                 if held.len() < ENOUGH_HELD {
                     held.add(&catalogue, &ratings, (schedule, number as u64));
                 }
             }
         }
         let stack = held.stack(options.seed);
+        if !go_on() {
+            return None;
+        }
         let (predictors, mut people) = Predictors::fit(&catalogue, &ratings, schedule);
         if ratings.len() > MAX_PLACED_RATINGS {
             people = Vec::new();
@@ -98,9 +114,9 @@ impl RatingModel {
             n_held_out: held.len(),
             factorisation_rmse: held.factorisation_rmse(),
         };
-        let newest = ratings.timestamps().iter().copied().max().unwrap_or(0);
+        let newest = ratings.newest();
         let scale = ratings.scale();
-        Self { catalogue, ratings, predictors, people, stack, newest, scale, facts }
+        Some(Self { catalogue, ratings, predictors, people, stack, newest, scale, facts })
     }
 
     /// What the fit came to.

@@ -32,7 +32,7 @@ impl Profile {
     pub const LONGEST: usize = 2_000;
 
     /// Reads a query. Movies outside the catalogue are left out; of a movie given twice the last counts.
-    pub fn of(query: &Query, catalogue: &Catalogue, ratings: &RatingMatrix, newest: i64) -> Self {
+    pub fn of(query: &Query, catalogue: &Catalogue, ratings: &RatingMatrix) -> Self {
         let scale = PreferenceScale::of(ratings);
         let known = query.history.iter().filter_map(|rated| {
             let (item, rating) = (catalogue.item_idx(rated.movie)?, rated.rating.value());
@@ -47,9 +47,7 @@ impl Profile {
         items.sort_by_key(|rated| rated.item);
         items.dedup_by_key(|rated| rated.item);
         let user = query.user.and_then(|user| ratings.user_idx(user));
-        // After the newest rating known, time stands still: nothing is known to have changed since.
-        let present = items.iter().map(|rated| rated.timestamp).max().unwrap_or(newest).max(newest);
-        Self { user, items, asked_at: query.asked_at.map_or(newest, |asked_at| asked_at.min(present)) }
+        Self { user, items, asked_at: query.asked_at.unwrap_or(ratings.newest()) }
     }
 
     /// Time of the newest rating of the history; the time of asking when there is none.

@@ -17,6 +17,8 @@ pub(crate) fn marquee(data_dir: &Path) -> Command {
         }
     }
     command.arg("--data-dir").arg(data_dir).env("MARQUEE_ARTIFACTS__QUIET_MS", "50");
+    // Fitting the rating model takes half a minute of a processor; the tests that are about it ask for it.
+    command.env("MARQUEE_RECOMMEND__PREDICTED_RATING", "rating-network");
     command
 }
 

@@ -1,0 +1,85 @@
+//! Fits from the snapshot's ratings what takes longer than the first answers can wait: the signals of the hybrid, with a
+//! plain blend to order what they propose; then the linear ranker, from the system's own past; then the rating model.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Shared;
+use super::lane::Stop;
+use super::snapshot::{Base, FittedHybrid};
+use super::status::{Part, PartState};
+use crate::config::RatingPredictor;
+use crate::recommend::ranking::{FittedSignals, LinearRanker, RankingExamples, SignalOptions};
+use crate::recommend::{RatingFacts, RatingModel, RatingOptions};
+
+/// Ratings above which the rating model takes too long to fit at every start; neighbours and the network predict then.
+const MAX_MODELLED_RATINGS: usize = 2_000_000;
+
+pub(super) fn fit(shared: &Shared, base: &Base, stop: &Stop) {
+    if base.ratings.is_empty() {
+        for part in [Part::Hybrid, Part::RatingModel] {
+            let why = "nobody has rated anything yet".to_owned();
+            shared.status.set_part(part, PartState::Absent { why, required: false });
+        }
+        return;
+    }
+    fit_hybrid(shared, base, stop);
+    fit_rating_model(shared, base, stop);
+}
+
+fn fit_hybrid(shared: &Shared, base: &Base, stop: &Stop) {
+    let started = Instant::now();
+    let building = |what, progress| shared.status.set_part(Part::Hybrid, PartState::Building { what, progress });
+    building("fitting the signals", None);
+    let options = SignalOptions::default();
+    let n_ratings = base.ratings.len();
+    if n_ratings > options.max_ratings || base.catalogue.len() > options.max_dense_items {
+        let SignalOptions { max_ratings, max_dense_items } = options;
+        tracing::info!(
+            n_ratings,
+            max_ratings,
+            max_dense_items,
+            "a large data set: parts of the hybrid are fitted on a sample"
+        );
+    }
+    let signals = Arc::new(FittedSignals::fit(Arc::clone(&base.catalogue), Arc::clone(&base.ratings), options));
+    let serve = |ranker: LinearRanker| {
+        let hybrid = FittedHybrid { signals: Arc::clone(&signals), ranker: Arc::new(ranker) };
+        shared.cell.update(|snapshot| snapshot.hybrid = Some(Arc::new(hybrid)));
+    };
+    serve(LinearRanker::fit(&RankingExamples::default()));
+    let go_on = |done, all| {
+        building("learning from the past", Some((done, all)));
+        !stop.is_asked()
+    };
+    let Some(examples) = RankingExamples::collect(&base.catalogue, &base.ratings, options, &go_on) else { return };
+    let n_queries = examples.n_queries();
+    serve(LinearRanker::fit(&examples));
+    tracing::info!(n_queries, seconds = started.elapsed().as_secs_f64(), "hybrid fitted");
+    shared.status.set_part(Part::Hybrid, PartState::Ready(format!("learnt from {n_queries} questions of the past")));
+}
+
+fn fit_rating_model(shared: &Shared, base: &Base, stop: &Stop) {
+    let n_ratings = base.ratings.len();
+    let left_out = if shared.settings.predicted_rating == RatingPredictor::Network {
+        Some("the setting recommend.predicted_rating leaves it out".to_owned())
+    } else if n_ratings > MAX_MODELLED_RATINGS {
+        Some(format!("fitted up to {MAX_MODELLED_RATINGS} ratings, and there are {n_ratings}"))
+    } else {
+        None
+    };
+    if let Some(why) = left_out {
+        shared.status.set_part(Part::RatingModel, PartState::Absent { why, required: false });
+        return;
+    }
+    let started = Instant::now();
+    shared.status.set_part(Part::RatingModel, PartState::Building { what: "fitting", progress: None });
+    let (catalogue, ratings) = (Arc::clone(&base.catalogue), Arc::clone(&base.ratings));
+    let go_on = || !stop.is_asked();
+    let fitted = RatingModel::fit_unless_stopped(catalogue, ratings, RatingOptions::default(), &go_on);
+    let Some(model) = fitted else { return };
+    let RatingFacts { n_samples, n_held_out, .. } = model.facts();
+    shared.cell.update(|snapshot| snapshot.rating_model = Some(Arc::new(model)));
+    tracing::info!(n_samples, n_held_out, seconds = started.elapsed().as_secs_f64(), "rating model fitted");
+    shared.status.set_part(Part::RatingModel, PartState::Ready(format!("{n_samples} samples")));
+}
