@@ -34,7 +34,7 @@ pub struct UserQuestion {
 /// Why a movie stands where it stands: see [`Explanation`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explained {
-    /// Its score above that of the average candidate.
+    /// Its score minus the mean of the best hundred candidates.
     pub above_average: f32,
     /// What each kind of signal changes in the score, strongest first.
     pub signals: Vec<(&'static str, f32)>,

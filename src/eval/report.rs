@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::metrics::{ListMetrics, Mean};
+use super::measures::{ListMetrics, Mean};
 use crate::domain::{
     Catalogue, Interaction, ItemIdx, MovieId, Query, RatedMovie, Rating, RatingMatrix, UserId, UserIdx,
 };

@@ -8,10 +8,13 @@ use rayon::prelude::*;
 use super::features::{About, FEATURES, N_FEATURES, Row};
 use super::fitted::{Candidates, FittedSignals};
 use crate::domain::{ItemIdx, MovieId, Query};
+use crate::math::top_k;
 use crate::recommend::{Ranker, RecommendError, Scorer, Scores};
 
 /// Films of the history whose influence is tried out, at most: the newest ones that point to the movie.
 const N_TRIED: usize = 24;
+/// Candidates, the best ones, that an explanation compares a movie with.
+const N_COMPARED: usize = 100;
 /// Films of the history that an explanation names, at most.
 const N_NAMED: usize = 5;
 
@@ -27,9 +30,9 @@ pub struct Hybrid {
 pub struct Explanation {
     /// The movie.
     pub movie: MovieId,
-    /// Its score minus that of the average candidate of the same query, which is what the parts explain.
+    /// Its score minus the mean of the best hundred candidates of the same query.
     pub above_average: f32,
-    /// What each kind of signal changes: the score minus the score with those features at the average of the
+    /// What each kind of signal changes: the score minus the score with those features at the average of these
     /// candidates (occlusion; Robnik-Šikonja, Kononenko 2008). Strongest first.
     pub signals: Vec<(&'static str, f32)>,
     /// What each film of the history changes: the score minus the score as if the person had not rated that film.
@@ -53,9 +56,13 @@ impl Hybrid {
         let items: Vec<ItemIdx> = movies.iter().filter_map(|&movie| self.signals.catalogue().item_idx(movie)).collect();
         let candidates = self.signals.candidates(query, &items);
         let scores = self.ranker.score(&candidates.rows)?;
-        let average = average(&candidates.rows);
+        // Compared with the candidates in earnest: far down, a ranker may not tell them apart at all.
+        let best = top_k((0..scores.len()).collect(), N_COMPARED, |left: &usize, right: &usize| {
+            scores[*right].total_cmp(&scores[*left]).then(left.cmp(right))
+        });
+        let average = average(best.iter().map(|&place| &candidates.rows[place]));
         let without = self.without_each(query, &items)?;
-        let mean_score = scores.iter().sum::<f32>() / scores.len().max(1) as f32;
+        let mean_score = best.iter().map(|&place| scores[place]).sum::<f32>() / best.len().max(1) as f32;
         let mut explanations = Vec::with_capacity(items.len());
         for &item in &items {
             let Some(place) = candidates.items.iter().position(|&candidate| candidate == item) else { continue };
@@ -164,7 +171,7 @@ impl Scorer for Hybrid {
     }
 }
 
-fn average(rows: &[Row]) -> Row {
+fn average<'a>(rows: impl ExactSizeIterator<Item = &'a Row>) -> Row {
     let n = rows.len().max(1) as f32;
     let mut sums = [0.0; N_FEATURES];
     for row in rows {
