@@ -1,4 +1,4 @@
-//! Parity with pandas and scikit-learn: the fixtures in `tests/fixtures/golden` were computed by them.
+//! Parity with pandas, scikit-learn and LensKit: the fixtures in `tests/fixtures/golden` were computed by them.
 //!
 //! The MovieLens 100K ratings are read from the cache folder that `tools/` fills (`$MARQUEE_CACHE`, else
 //! `$XDG_CACHE_HOME/marquee`, else `~/.cache/marquee`).
@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use marquee::domain::{Catalogue, Interaction, Movie, MovieId, Query, RatedMovie, Rating, RatingMatrix, UserId};
+use marquee::eval::ListMetrics;
 use marquee::recommend::{
     ItemKnn, ItemNeighbors, ProfileKnn, ProfileWeights, Scorer, Similarity, TfIdf, document_text, recommend,
 };
@@ -150,6 +151,26 @@ fn tfidf_is_that_of_scikit_learn() {
         for neighbours in case["neighbours"].as_array().unwrap() {
             let seeds = vec![MovieId(id(&neighbours["document"]))];
             assert_same_ranking(&tfidf, (&catalogue, &Query { seeds, ..Query::default() }), &pairs(&neighbours["top"]));
+        }
+    }
+}
+
+#[test]
+fn list_metrics_are_those_of_lenskit() {
+    let cases = golden("list_metrics.json");
+    for case in cases.as_array().unwrap() {
+        let movies = |name: &str| case[name].as_array().unwrap().iter().map(|movie| MovieId(id(movie)));
+        let list: Vec<MovieId> = movies("list").collect();
+        let metrics = ListMetrics::of(&list, &movies("relevant").collect());
+        for (name, ours) in [
+            ("ndcg_10", metrics.ndcg_10),
+            ("recall_10", metrics.recall_10),
+            ("recall_20", metrics.recall_20),
+            ("hit_10", metrics.hit_10),
+            ("mrr_10", metrics.mrr_10),
+        ] {
+            let theirs = case[name].as_f64().unwrap();
+            assert!((ours - theirs).abs() < 1e-9, "{name}: {ours}, LensKit says {theirs}: {case}");
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct RatingMatrix {
     by_item: SparseRows,
     timestamps: Vec<i64>,
     newest: i64,
+    mean: f32,
+    scale: (f32, f32),
 }
 
 impl RatingMatrix {
@@ -70,7 +72,8 @@ impl RatingMatrix {
         let by_item = by_user.transposed();
         let timestamps: Vec<i64> = interactions.iter().map(|event| event.timestamp).collect();
         let newest = timestamps.iter().copied().max().unwrap_or(0);
-        Self { users, by_user, by_item, timestamps, newest }
+        let (mean, scale) = mean_and_scale(by_user.values());
+        Self { users, by_user, by_item, timestamps, newest, mean, scale }
     }
 
     /// The users, in row order.
@@ -132,21 +135,22 @@ impl RatingMatrix {
 
     /// Mean of all ratings, or the middle of the 0 to 10 scale when there are none.
     pub fn mean(&self) -> f32 {
-        let values = self.by_user.values();
-        if values.is_empty() {
-            return 5.0;
-        }
-        (values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64) as f32
+        self.mean
     }
 
     /// Lowest and highest rating in use, or 0 and 10 when there are none.
     pub fn scale(&self) -> (f32, f32) {
-        let values = self.by_user.values();
-        if values.is_empty() {
-            return (0.0, 10.0);
-        }
-        values.iter().fold((f32::MAX, f32::MIN), |(low, high), &value| (low.min(value), high.max(value)))
+        self.scale
     }
+}
+
+fn mean_and_scale(values: &[f32]) -> (f32, (f32, f32)) {
+    if values.is_empty() {
+        return (5.0, (0.0, 10.0));
+    }
+    let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64;
+    let scale = values.iter().fold((f32::MAX, f32::MIN), |(low, high), &value| (low.min(value), high.max(value)));
+    (mean as f32, scale)
 }
 
 #[cfg(test)]

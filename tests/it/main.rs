@@ -7,6 +7,7 @@
 
 mod cli;
 mod encoder;
+mod evaluation;
 mod http;
 mod newcomer;
 mod reload;

@@ -24,7 +24,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from commands.run import build
 from commands.train import run_training
@@ -99,7 +99,8 @@ def understand(arguments: Sequence[str]) -> Request:
     return Request(ours.task, ours.train, ours.test, ours.movies, tuple(passed_on))
 
 
-def evaluate(request: Request, cache: Cache) -> int:
+def evaluate(request: Request, cache: Cache, output: IO[bytes] | None = None) -> int:
+    """`output` takes the answer; None: the output stream."""
     check_prerequisites(rust=True)
     prepare(cache, None)
     environment = child_environment(cache)
@@ -116,7 +117,7 @@ def evaluate(request: Request, cache: Cache) -> int:
         data = [*request.data_arguments(), "--test", str(request.test)]
         models = ["--artifacts", str(artifacts)]
         whole = [*command, *data, *models, *request.passed_on]
-        return subprocess.run(whole, env=environment, check=False).returncode
+        return subprocess.run(whole, env=environment, check=False, stdout=output).returncode
 
 
 def export(request: Request, marquee: list[str], target: Path, environment: dict[str, str]) -> None:

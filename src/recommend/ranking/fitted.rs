@@ -130,7 +130,11 @@ impl FittedSignals {
         let Described { profile, person, moment, columns } = described;
         let row = item.row();
         let n_ratings = moment.counts[row] as f32;
-        let n_since = self.timeline.n_between(item, person.last_seen, profile.asked_at) as f32;
+        let n_since = if person.last_seen < profile.asked_at {
+            n_ratings - self.timeline.n_until(item, person.last_seen) as f32
+        } else {
+            0.0
+        };
         let age_s = self.timeline.first_rated(item).map_or(0, |first| (profile.asked_at - first).max(0));
         let year = self.year(item);
         let mean_year = person.mean_year.unwrap_or(SOME_YEAR);
@@ -251,17 +255,18 @@ fn best(scores: &[f32], open: &[bool]) -> Vec<ItemIdx> {
     top_k(present, N_PROPOSED, order).into_iter().map(|(row, _)| ItemIdx(row)).collect()
 }
 
+/// Over the open movies. Single precision does: the scores are standardised for a ranker, not summed up.
 fn mean_and_deviation(scores: &[f32], open: &[bool]) -> (f32, f32) {
-    let (mut n, mut sum, mut squares) = (0.0_f64, 0.0_f64, 0.0_f64);
-    for (&score, _) in scores.iter().zip(open).filter(|(_, open)| **open) {
-        n += 1.0;
-        sum += f64::from(score);
-        squares += f64::from(score).powi(2);
+    let (mut n, mut sum, mut squares) = (0.0_f32, 0.0_f32, 0.0_f32);
+    for (&score, &open) in scores.iter().zip(open) {
+        let counted = f32::from(u8::from(open));
+        n += counted;
+        sum += counted * score;
+        squares += counted * score * score;
     }
     let mean = sum / n.max(1.0);
-    let variance = (squares / n.max(1.0) - mean * mean).max(0.0);
     // Where all are equal the feature is zero.
-    (mean as f32, (variance.sqrt() as f32).max(1e-6))
+    (mean, (squares / n.max(1.0) - mean * mean).max(0.0).sqrt().max(1e-6))
 }
 
 fn mean_ratings(ratings: &RatingMatrix) -> Vec<f32> {

@@ -78,13 +78,6 @@ impl LinearRanker {
         std::array::from_fn(|column| ((row[column] - self.mean[column]) / self.deviation[column]).clamp(-CLIP, CLIP))
     }
 
-    /// What each feature adds to the score of a candidate.
-    pub fn contributions(&self, row: &Row) -> Row {
-        let standardised = self.standardised(row);
-        let weights = self.weights(context(&standardised));
-        std::array::from_fn(|column| weights[column] * standardised[column])
-    }
-
     fn weights(&self, context: [f32; N_PARTS]) -> Row {
         std::array::from_fn(|column| self.parts.iter().zip(context).map(|(part, factor)| part[column] * factor).sum())
     }
@@ -96,7 +89,18 @@ impl Ranker for LinearRanker {
     }
 
     fn score(&self, rows: &[Row]) -> Result<Vec<f32>, PortError> {
-        Ok(rows.iter().map(|row| self.contributions(row).iter().sum()).collect())
+        let mut context_before = [0.0; N_PARTS];
+        let mut weights = [0.0; N_FEATURES];
+        let mut score = |row: &Row| {
+            let standardised = self.standardised(row);
+            let context = context(&standardised);
+            // The candidates of one query have the same.
+            if context != context_before {
+                (context_before, weights) = (context, self.weights(context));
+            }
+            weights.iter().zip(&standardised).map(|(weight, value)| weight * value).sum()
+        };
+        Ok(rows.iter().map(&mut score).collect())
     }
 }
 

@@ -65,8 +65,15 @@ fn initial(n: usize) -> Vec<Vector> {
     (0..n).map(|row| std::array::from_fn(|column| number(row * RANK + column * column + 1))).collect()
 }
 
+/// In eight sums, which the processor adds to at once.
 fn dot(left: &Vector, right: &Vector) -> f32 {
-    left.iter().zip(right).map(|(x, y)| x * y).sum()
+    let mut sums = [0.0; 8];
+    for (left, right) in left.chunks_exact(8).zip(right.chunks_exact(8)) {
+        for ((sum, x), y) in sums.iter_mut().zip(left).zip(right) {
+            *sum += x * y;
+        }
+    }
+    sums.iter().sum()
 }
 
 fn gram(vectors: &[Vector]) -> Square {

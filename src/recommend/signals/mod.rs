@@ -11,6 +11,8 @@ mod item_neighbors;
 mod preference;
 mod profile;
 mod rp3beta;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod user_knn;
 

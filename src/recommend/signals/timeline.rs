@@ -76,7 +76,7 @@ impl Timeline {
         let n_items = self.starts.len() - 1;
         let mut moment = Moment { counts: Vec::with_capacity(n_items), ..Moment::default() };
         for item in 0..n_items {
-            let n = self.n_until(item, time);
+            let n = self.n_until(ItemIdx(item as u32), time);
             moment.counts.push(n as u32);
             let place = self.starts[item] + n;
             let state =
@@ -89,19 +89,18 @@ impl Timeline {
         moment
     }
 
-    /// Ratings of a movie after one time and up to another.
-    pub fn n_between(&self, item: ItemIdx, after: i64, until: i64) -> usize {
-        self.n_until(item.row(), until).saturating_sub(self.n_until(item.row(), after))
+    /// Ratings of a movie up to a time.
+    pub fn n_until(&self, item: ItemIdx, time: i64) -> usize {
+        self.times_of(item.row()).partition_point(|&then| then <= time)
     }
 
     /// Time of a movie's first rating.
     pub fn first_rated(&self, item: ItemIdx) -> Option<i64> {
-        let range = self.starts[item.row()]..self.starts[item.row() + 1];
-        self.times[range].first().copied()
+        self.times_of(item.row()).first().copied()
     }
 
-    fn n_until(&self, item: usize, time: i64) -> usize {
-        self.times[self.starts[item]..self.starts[item + 1]].partition_point(|&then| then <= time)
+    fn times_of(&self, item: usize) -> &[i64] {
+        &self.times[self.starts[item]..self.starts[item + 1]]
     }
 }
 

@@ -1,0 +1,107 @@
+//! What all signals have in common, and what is special to some.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::domain::{Catalogue, Interaction, ItemIdx, MovieId, Query, RatedMovie, Rating, RatingMatrix, UserId};
+use crate::recommend::{DEFAULT_NEIGHBORS, ItemNeighbors, Similarity, sample};
+
+const DAY_S: i64 = 86_400;
+
+fn all(catalogue: &Catalogue, ratings: &RatingMatrix) -> Vec<Box<dyn Signal>> {
+    let preferences = Arc::new(Preferences::fit(ratings, usize::MAX));
+    vec![
+        Box::new(Ease::fit(&preferences, 100)),
+        Box::new(Als::fit(&preferences)),
+        Box::new(NeighborSignal::new(Arc::new(ItemNeighbors::fit(ratings, DEFAULT_NEIGHBORS, Similarity::Cosine)))),
+        Box::new(Rp3Beta::fit(&preferences)),
+        Box::new(UserKnn::fit(preferences)),
+        Box::new(GenreProfile::fit(catalogue)),
+    ]
+}
+
+fn rated(movie: u32, value: f32) -> RatedMovie {
+    RatedMovie { movie: MovieId(movie), rating: Rating::new(value).unwrap(), timestamp: 0 }
+}
+
+fn scores(signal: &dyn Signal, catalogue: &Catalogue, ratings: &RatingMatrix, history: Vec<RatedMovie>) -> Vec<f32> {
+    let profile = Profile::of(&Query { history, ..Query::default() }, catalogue, ratings);
+    let mut scores = vec![0.0; catalogue.len()];
+    signal.add_scores(&profile, &mut scores);
+    scores
+}
+
+#[test]
+fn who_loves_one_camp_gets_its_other_films() {
+    let (catalogue, ratings) = sample::movies_and_ratings();
+    let row = |id| catalogue.item_idx(MovieId(id)).unwrap().row();
+    for signal in all(&catalogue, &ratings) {
+        let scores = scores(&*signal, &catalogue, &ratings, vec![rated(10, 5.0), rated(40, 1.0)]);
+        assert!(scores[row(20)] > scores[row(50)], "{}: {scores:?}", signal.name());
+        assert!(scores.iter().all(|score| score.is_finite()), "{}", signal.name());
+    }
+}
+
+#[test]
+fn nothing_known_and_nobody_at_all_score_nothing() {
+    for (catalogue, ratings) in [sample::movies_and_ratings(), sample::unrated(), sample::empty()] {
+        for signal in all(&catalogue, &ratings) {
+            let scores = scores(&*signal, &catalogue, &ratings, vec![rated(999, 5.0)]);
+            assert!(scores.iter().all(|&score| score == 0.0), "{}: {scores:?}", signal.name());
+        }
+    }
+}
+
+/// The definition: with all ratings equal, EASE is the ridge regression of each column on the others. For two movies,
+/// rated together by 2 people and alone by 1 each, XᵀX = [[3, 2], [2, 3]].
+#[test]
+fn ease_is_the_closed_form() {
+    let movies = vec![crate::domain::Movie::new(MovieId(1), "One"), crate::domain::Movie::new(MovieId(2), "Two")];
+    let event = |user, movie| Interaction {
+        user: UserId(user),
+        movie: MovieId(movie),
+        rating: Rating::new(4.0).unwrap(),
+        timestamp: 0,
+    };
+    let events = vec![event(1, 1), event(1, 2), event(2, 1), event(2, 2), event(3, 1), event(4, 2)];
+    let ratings = RatingMatrix::new(&Catalogue::vocabulary_of(&movies), events);
+    let ease = Ease::fit(&Preferences::fit(&ratings, usize::MAX), 10);
+    // Equal ratings weigh 1; the off-diagonal of −P / P_ii is 2 / (3 + λ).
+    assert!((ease.weight(0, 1) - 2.0 / 103.0).abs() < 1e-6, "{}", ease.weight(0, 1));
+    assert_eq!(ease.weight(0, 0), 0.0);
+}
+
+#[test]
+fn the_timeline_answers_any_time() {
+    let movies = vec![crate::domain::Movie::new(MovieId(1), "One"), crate::domain::Movie::new(MovieId(2), "Two")];
+    let event = |user, movie, day: i64| Interaction {
+        user: UserId(user),
+        movie: MovieId(movie),
+        rating: Rating::new(4.0).unwrap(),
+        timestamp: day * DAY_S,
+    };
+    let events = vec![event(1, 1, 0), event(2, 1, 3), event(1, 2, 3), event(3, 2, 9)];
+    let ratings = RatingMatrix::new(&Catalogue::vocabulary_of(&movies), events);
+    let timeline = Timeline::fit(&ratings);
+    let early = timeline.at(4 * DAY_S);
+    assert_eq!(early.counts, [2, 1]);
+    // After three days half is forgotten: 1.5 and 1 on day 3, both faded alike on day 4.
+    assert!((early.decayed[0][1] - 1.0 / 1.5).abs() < 1e-6 && early.decayed[0][0] == 1.0);
+    // Only person 1 came back.
+    assert_eq!(early.returning, [0.0, 1.0]);
+    assert_eq!(timeline.at(-DAY_S).counts, [0, 0]);
+    assert_eq!(timeline.at(1_000 * DAY_S).decayed, timeline.at(9 * DAY_S).decayed);
+    assert_eq!(timeline.n_until(ItemIdx(1), 8 * DAY_S), 1);
+    assert_eq!(timeline.first_rated(ItemIdx(1)), Some(3 * DAY_S));
+}
+
+#[test]
+fn preferences_are_bounded_and_stretch_to_any_scale() {
+    let (_, ratings) = sample::movies_and_ratings();
+    let scale = PreferenceScale::of(&ratings);
+    assert_eq!((scale.preference(5.0), scale.preference(1.0)), (1.0, 0.25 / 3.0));
+    assert!(scale.is_liked(4.0) && !scale.is_liked(3.5));
+    let some = Preferences::fit(&ratings, ratings.len() / 2);
+    let n_kept = some.by_user().values().len();
+    assert!(n_kept > 0 && n_kept < ratings.len(), "a sample of the people");
+}
