@@ -1,7 +1,7 @@
 """tools/results [NAME=FOLDER …]
 
-Measures the recommendations and writes data/results.md with pictures beside it: nothing in that page
-is written by hand. Without arguments MovieLens 100K is measured; each argument adds a data set that
+Measures the recommendations and writes data/results.md with pictures beside it: nothing in that
+page is written by hand. Without arguments MovieLens 100K is measured; each argument adds a data set that
 `marquee import` reads. Both temporal splits train a ranking model on the training part (LightGBM);
 rating prediction is measured on five shuffled folds. Takes some ten minutes for each data set.
 """
@@ -149,7 +149,9 @@ def rating_part(bench: Bench, name: str, store: Path) -> str:
     lines = ["| method | RMSE | MAE | RMSE of each fold |", "|---|---|---|---|"]
     for method in json.loads(run(bench, marquee)):
         folds = " ".join(f"{fold['rmse']:.4f}" for fold in method["folds"])
-        lines.append(f"| {method['method']} | {method['rmse']:.4f} | {method['mae']:.4f} | {folds} |")
+        lines.append(
+            f"| {method['method']} | {method['rmse']:.4f} | {method['mae']:.4f} | {folds} |"
+        )
     return "### Rating prediction, five folds\n\n" + "\n".join(lines) + "\n"
 
 

@@ -22,7 +22,9 @@ def main() -> None:
 
     random = np.random.RandomState(SEED)
 
-    def measure(metric: Any, found: list[int], relevant: list[int], length: int, **options: Any) -> float:
+    def measure(
+        metric: Any, found: list[int], relevant: list[int], length: int, **options: Any
+    ) -> float:
         if not found:
             return 0.0
         recs = pd.DataFrame({"item": found[:length]})
