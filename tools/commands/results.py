@@ -1,9 +1,10 @@
 """tools/results [NAME=FOLDER …]
 
 Measures the recommendations and writes data/results.md with pictures beside it: nothing in that
-page is written by hand. Without arguments MovieLens 100K is measured; each argument adds a data set that
-`marquee import` reads. Both temporal splits train a ranking model on the training part (LightGBM);
-rating prediction is measured on five shuffled folds. Takes some ten minutes for each data set.
+page is written by hand. Without arguments MovieLens 100K is measured; each argument adds a data set
+that `marquee import` reads. Both temporal splits train a ranking model on the training part
+(LightGBM); rating prediction is measured on five shuffled folds. Takes some ten minutes for each
+data set.
 """
 
 from __future__ import annotations
