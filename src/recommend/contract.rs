@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use super::ranking::{self, FittedSignals, LinearRanker, RankingExamples, SignalOptions};
 use super::sample::{self, Arithmetic, Spelling};
 use super::{
     HybridSimilar, ItemKnn, ItemNeighbors, NeuralCf, PopularityBaseline, PopularityKind, ProfileKnn, ProfileWeights,
@@ -37,6 +38,10 @@ fn all_methods((catalogue, ratings): (Arc<Catalogue>, Arc<RatingMatrix>)) -> Fit
     let spelling = Arc::new(Spelling::of(&catalogue));
     let mut methods: Vec<Box<dyn Scorer>> = vec![
         Box::new(RatingBaseline::fit(catalogue.clone(), &ratings, 3)),
+        Box::new(ranking::Hybrid::new(
+            Arc::new(FittedSignals::fit(catalogue.clone(), ratings.clone(), SignalOptions::default())),
+            Arc::new(LinearRanker::fit(&RankingExamples::default())),
+        )),
         Box::new(RatingModel::fit(catalogue.clone(), ratings.clone(), RatingOptions::default())),
         Box::new(TfIdf::fit(catalogue.clone(), None)),
         Box::new(TfIdf::fit(catalogue.clone(), Some(4))),

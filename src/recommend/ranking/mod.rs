@@ -7,6 +7,8 @@ mod features;
 mod fitted;
 mod hybrid;
 mod linear;
+#[cfg(test)]
+mod tests;
 
 pub use cascade::Cascade;
 pub use examples::RankingExamples;
