@@ -34,8 +34,11 @@
 //!
 //! # Where to read
 //!
-//! A request: [`http`] → [`engine`] (`answers`) → [`recommend`]. A dropped model: [`watch`] → [`engine`] (`lane`, then
-//! `network_lane`, `ranking_lane` or `encoder_lane`) → [`artifact`] → [`inference`] → the swap in `engine/cell`. An import: [`cli`] →
+//! A request: [`http`] → [`engine`] (`answers`, `search`) → [`recommend`]. What somebody is recommended:
+//! [`signals`](recommend::signals) → candidates and features → [`Hybrid`](recommend::ranking::Hybrid), whose ranker learnt
+//! from [`RankingExamples`](recommend::ranking::RankingExamples); the engine fits them in `background_fit`. How good that
+//! is: [`cli`] (`evaluate`) → [`eval`]. A dropped model: [`watch`] → [`engine`] (`lane`, then `network_lane`,
+//! `ranking_lane` or `encoder_lane`) → [`artifact`] → [`inference`] → the swap in `engine/cell`. An import: [`cli`] →
 //! [`import`] → [`store`]. The contracts with the outside are in `schema/`.
 //!
 //! # Absent on purpose
