@@ -1,6 +1,6 @@
 //! Ratings, and the sparse users × items matrix they form.
 
-use super::{ItemIdx, MovieId, UserId, UserIdx, Vocabulary};
+use super::{ItemIdx, MovieId, RatedMovie, UserId, UserIdx, Vocabulary};
 use crate::math::SparseRows;
 
 /// Why a number is not a rating.
@@ -102,6 +102,14 @@ impl RatingMatrix {
         let (columns, values) = self.by_user.row(user.row());
         let times = &self.timestamps[range];
         columns.iter().zip(values).zip(times).map(|((&item, &value), &time)| (ItemIdx(item), value, time))
+    }
+
+    /// The same as part of a query. `movies` is the vocabulary the matrix was made with.
+    pub fn rated_movies(&self, user: UserIdx, movies: &Vocabulary<MovieId>) -> Vec<RatedMovie> {
+        let rated = self.history(user).filter_map(|(item, value, timestamp)| {
+            Some(RatedMovie { movie: movies.id_at(item.row()), rating: Rating::new(value).ok()?, timestamp })
+        });
+        rated.collect()
     }
 
     /// All ratings as events, by user, then by item.

@@ -45,10 +45,7 @@ pub fn global_temporal(interactions: &[Interaction], share: f64) -> Split {
 /// `k` splits of which each interaction is in the test of exactly one; shuffled by `seed`.
 pub fn folds(interactions: &[Interaction], k: usize, seed: u64) -> Vec<Split> {
     let mut order: Vec<usize> = (0..interactions.len()).collect();
-    let mut random = Random::new(seed);
-    for place in (1..order.len()).rev() {
-        order.swap(place, random.below(place + 1));
-    }
+    Random::new(seed).shuffle(&mut order);
     let mut fold_of = vec![0; interactions.len()];
     for (place, &index) in order.iter().enumerate() {
         fold_of[index] = place % k;

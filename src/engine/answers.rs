@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::EngineError;
 use super::snapshot::{Base, Snapshot};
-use crate::domain::{ItemIdx, Movie, MovieId, Popularity, Query, RatedMovie, Rating, ScoredItem, UserId};
+use crate::domain::{ItemIdx, Movie, MovieId, Popularity, Query, RatedMovie, ScoredItem, UserId};
 use crate::recommend::ranking::Explanation;
 use crate::recommend::{PortError, RecommendError, Scorer, recommend_in_turn};
 
@@ -154,11 +154,8 @@ pub(super) fn recommended(base: &Arc<Base>, scored: ScoredItem, method: &'static
 }
 
 fn history(base: &Base, user: UserId) -> Vec<RatedMovie> {
-    let Some(user) = base.ratings.user_idx(user) else { return Vec::new() };
-    let rated = base.ratings.history(user).filter_map(|(item, value, timestamp)| {
-        Some(RatedMovie { movie: base.catalogue.movie(item).id, rating: Rating::new(value).ok()?, timestamp })
-    });
-    rated.collect()
+    let row = base.ratings.user_idx(user);
+    row.map(|row| base.ratings.rated_movies(row, base.catalogue.vocabulary())).unwrap_or_default()
 }
 
 fn predict_ratings(snapshot: &Snapshot, query: &Query, movies: &mut [RecommendedMovie]) -> Result<(), EngineError> {

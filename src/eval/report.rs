@@ -5,9 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rayon::prelude::*;
 
 use super::measures::{ListMetrics, Mean};
-use crate::domain::{
-    Catalogue, Interaction, ItemIdx, MovieId, Query, RatedMovie, Rating, RatingMatrix, UserId, UserIdx,
-};
+use crate::domain::{Catalogue, Interaction, ItemIdx, MovieId, Query, RatingMatrix, UserId, UserIdx};
 use crate::recommend::RecommendError;
 use crate::recommend::signals::PreferenceScale;
 
@@ -47,7 +45,7 @@ pub fn test_cases(
         if relevant.is_empty() {
             return None;
         }
-        let history = history(catalogue, train, UserIdx(row as u32));
+        let history = train.rated_movies(UserIdx(row as u32), catalogue.vocabulary());
         let last = history.iter().map(|rated| rated.timestamp).max()?;
         let mut gaps: Vec<i64> = tested.iter().map(|event| event.timestamp - last).collect();
         gaps.sort_unstable();
@@ -61,13 +59,6 @@ pub fn test_cases(
         Some(TestCase { query, relevant, is_later_visit: gaps[gaps.len() / 2] > LATER_VISIT_S })
     };
     train.users().ids().iter().enumerate().filter_map(case).collect()
-}
-
-fn history(catalogue: &Catalogue, ratings: &RatingMatrix, user: UserIdx) -> Vec<RatedMovie> {
-    let rated = ratings.history(user).filter_map(|(item, value, timestamp)| {
-        Some(RatedMovie { movie: catalogue.movie(item).id, rating: Rating::new(value).ok()?, timestamp })
-    });
-    rated.collect()
 }
 
 /// The lists of one recommender, and what they are worth, person by person.

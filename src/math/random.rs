@@ -52,6 +52,13 @@ impl Random {
         ((u128::from(self.bits()) * n as u128) >> 64) as usize
     }
 
+    /// Puts the items into a random order (Fisher, Yates 1938).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for place in (1..items.len()).rev() {
+            items.swap(place, self.below(place + 1));
+        }
+    }
+
     /// Normal with mean 0 and variance 1.
     pub fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {

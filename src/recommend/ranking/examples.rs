@@ -161,10 +161,7 @@ fn askers(known: &[Interaction], later: &[Interaction], scale: PreferenceScale, 
     let (known, later) = (by_user(known), by_user(later));
     let mut users: Vec<UserId> = later.keys().copied().filter(|user| known.contains_key(user)).collect();
     users.sort_unstable();
-    let mut random = Random::new(users.len() as u64);
-    for place in (1..users.len()).rev() {
-        users.swap(place, random.below(place + 1));
-    }
+    Random::new(users.len() as u64).shuffle(&mut users);
     users.iter().filter_map(|user| asker(&known[user], &later[user], scale, asked_at)).collect()
 }
 

@@ -1,6 +1,5 @@
 //! All signals fitted on one set of ratings, and the candidates they propose to a person.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::features::{N_FEATURES, N_HISTORY, N_RANKED, Person, Row};
@@ -240,8 +239,7 @@ impl Proposals {
                 proposals.ranks[place][column] = rank as u8;
             }
         }
-        let open_required: HashSet<ItemIdx> = required.iter().copied().filter(|item| open[item.row()]).collect();
-        for &item in required.iter().filter(|item| open_required.contains(item)) {
+        for &item in required.iter().filter(|item| open[item.row()]) {
             place_of(&mut proposals, item);
         }
         proposals
