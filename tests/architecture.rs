@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// every room above floor 0; `thiserror` of all.
 const ROOMS: [(&str, &[&str], &[&str]); 17] = [
     // Floor 0: knows nothing of the outside world.
-    ("math", &[], &[]),
+    ("math", &[], &["pulp"]),
     ("domain", &["math"], &[]),
     ("understand", &["domain", "math"], &["regex", "strsim", "unicode_normalization"]),
     ("recommend", &["domain", "math", "understand"], &["faer", "rayon", "rust_stemmers"]),

@@ -134,7 +134,7 @@ impl ModelLoader for EncoderLane {
         let catalogue = &load.base.catalogue;
         let texts = movie_texts(catalogue, |movie| embedding_text(movie, settings.embedding_text));
         let embeddings = self.embed(load, (&encoder, &space), &texts)?;
-        let index = self.index(load, &space, (&texts, &embeddings))?;
+        let index = self.index(load, &space, (&texts, &embeddings))?.with_scan(texts.iter().map(|text| text.movie));
         let (encoder, index): (Arc<dyn TextEncoder>, Arc<dyn NearestNeighbors>) = (Arc::new(encoder), Arc::new(index));
         let scorer = Semantic::fit(Arc::clone(catalogue), Arc::clone(&encoder), Arc::clone(&index));
         let lexical = Arc::clone(&load.base.bm25);

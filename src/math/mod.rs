@@ -3,6 +3,7 @@
 mod accumulator;
 mod boosting;
 mod cholesky;
+mod dot;
 mod lbfgs;
 mod random;
 mod similarity;
@@ -12,6 +13,7 @@ mod top_k;
 pub use accumulator::Accumulator;
 pub use boosting::{BoostedTrees, Examples};
 pub use cholesky::{Cholesky, solve_spd};
+pub use dot::{dot_bf16, dots_i8, from_bf16, to_bf16};
 pub use lbfgs::minimize;
 pub use random::Random;
 pub use similarity::{CosineSums, PearsonSums};

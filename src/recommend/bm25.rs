@@ -13,7 +13,7 @@ use rust_stemmers::{Algorithm, Stemmer};
 use super::term_weights::{STOP_WORDS, words};
 use super::{RecommendError, Scorer, Scores};
 use crate::domain::{Catalogue, ItemIdx, Movie, Query};
-use crate::math::{Accumulator, SparseRows};
+use crate::math::SparseRows;
 
 /// Saturation of repeated words; overviews are short, so a repetition says little.
 const K1: f32 = 0.9;
@@ -59,23 +59,26 @@ impl Bm25 {
     }
 
     /// The movies that share a word with the text. Scores are shares of the largest that any movie could reach, so that
-    /// they are comparable between prompts: a movie that has only the one common word of ten stays near zero.
+    /// they are comparable between prompts: a movie that has only the one common word of ten stays near zero. By
+    /// ascending row.
     pub fn matches(&self, text: &str) -> Vec<(ItemIdx, f32)> {
         let stem = Stems::new();
         let mut asked: Vec<u32> = words(text).filter_map(|word| self.columns.get(&stem.of(&word)?).copied()).collect();
         // A repeated word counts once; sums are taken in one order, so that equal questions get equal bits.
         asked.sort_unstable();
         asked.dedup();
-        let mut sums = Accumulator::<f32>::new(self.catalogue.len());
+        let mut sums = vec![0.0_f32; self.catalogue.len()];
         let mut attainable = 0.0;
         for column in asked {
             let (items, values) = self.postings.row(column as usize);
             attainable += values.iter().copied().fold(0.0, f32::max);
             for (&item, value) in items.iter().zip(values) {
-                *sums.slot(item) += value;
+                sums[item as usize] += value;
             }
         }
-        sums.drain().map(|(item, score)| (ItemIdx(item), score / attainable)).collect()
+        // Every share is above zero: idf is.
+        let matched = (0..).map(ItemIdx).zip(sums).filter(|&(_, sum)| sum > 0.0);
+        matched.map(|(item, sum)| (item, sum / attainable)).collect()
     }
 }
 

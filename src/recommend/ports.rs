@@ -36,6 +36,12 @@ pub trait NearestNeighbors: Send + Sync {
         None
     }
 
+    /// The cosine of the query with each of these movies; `None` for a movie without an embedding.
+    fn cosines(&self, query: &Embedding, movies: &[MovieId]) -> Vec<Option<f32>> {
+        let dot = |own: Embedding| own.components().iter().zip(query.components()).map(|(x, y)| x * y).sum();
+        movies.iter().map(|&movie| self.embedding(movie).map(dot)).collect()
+    }
+
     /// Number of movies that have an embedding.
     fn len(&self) -> usize;
 

@@ -10,11 +10,10 @@
 //! of the judged prompts (`data/README.md`). Years, languages, lengths and unwanted genres are filters: candidates are
 //! refilled until enough pass or the catalogue ends.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Bm25, ItemKnn, NearestNeighbors, RecommendError, TextEncoder};
-use crate::domain::{Catalogue, Embedding, ItemIdx, Movie, RankedList, Score, ScoredItem};
+use crate::domain::{Catalogue, Embedding, ItemIdx, Movie, MovieId, RankedList, Score, ScoredItem};
 use crate::math::top_k;
 use crate::understand::Understood;
 
@@ -78,7 +77,8 @@ pub struct PromptSearch {
     item_knn: Arc<ItemKnn>,
     /// Without an encoder, words are all there is.
     semantic: Option<(Arc<dyn TextEncoder>, Arc<dyn NearestNeighbors>)>,
-    most_votes: u32,
+    /// By catalogue row.
+    priors: Vec<f32>,
 }
 
 impl std::fmt::Debug for PromptSearch {
@@ -97,9 +97,18 @@ struct Meaning {
 /// A movie that the prompt compares with.
 struct Anchor<'a> {
     vector: Option<Embedding>,
-    /// Similarity by ratings, as a share of the best.
-    neighbors: HashMap<ItemIdx, f32>,
+    /// Similarity by ratings, as a share of the best, by ascending row.
+    neighbors: Vec<(ItemIdx, f32)>,
     genres: &'a [String],
+}
+
+/// A prompt with everything that is looked up once.
+struct Question<'a> {
+    asked: &'a Understood,
+    meaning: Meaning,
+    /// Movies that share words with the text, by ascending row.
+    words: Vec<(ItemIdx, f32)>,
+    anchors: Vec<Anchor<'a>>,
 }
 
 impl PromptSearch {
@@ -110,8 +119,10 @@ impl PromptSearch {
         item_knn: Arc<ItemKnn>,
         semantic: Option<(Arc<dyn TextEncoder>, Arc<dyn NearestNeighbors>)>,
     ) -> Self {
-        let votes = (0..catalogue.len() as u32).map(|row| catalogue.popularity(ItemIdx(row)).vote_count);
-        Self { most_votes: votes.max().unwrap_or(0), catalogue, lexical, item_knn, semantic }
+        let votes = (0..catalogue.len() as u32).map(|row| f64::from(catalogue.popularity(ItemIdx(row)).vote_count));
+        let most_votes = votes.clone().fold(1.0, f64::max);
+        let priors = votes.map(|votes| (votes.ln_1p() / most_votes.ln_1p()) as f32).collect();
+        Self { catalogue, lexical, item_knn, semantic, priors }
     }
 
     /// Public name of what answers.
@@ -121,25 +132,26 @@ impl PromptSearch {
 
     /// The `n` best movies for what a prompt asks for.
     pub fn search(&self, asked: &Understood, n: usize) -> Result<RankedList, RecommendError> {
-        let meaning = self.meaning(asked)?;
-        let words = self.words(asked);
         let anchors = asked.anchors.iter().filter_map(|&movie| self.catalogue.item_idx(movie));
-        let anchors: Vec<Anchor<'_>> = anchors.map(|item| self.anchor(item)).collect();
-        let lexical: HashMap<ItemIdx, f32> = words.iter().copied().collect();
-        let mut k = if anchors.is_empty() { CANDIDATES } else { COMPARISON_CANDIDATES }.max(n);
+        let question = Question {
+            asked,
+            meaning: self.meaning(asked)?,
+            words: self.lexical.matches(&asked.text),
+            anchors: anchors.map(|item| self.anchor(item)).collect(),
+        };
+        let mut k = if question.anchors.is_empty() { CANDIDATES } else { COMPARISON_CANDIDATES }.max(n);
         let candidates = loop {
-            let candidates = self.candidates(asked, (&meaning, &words, &anchors), k)?;
+            let candidates = self.candidates(&question, k)?;
             if candidates.len() >= n || k >= self.catalogue.len() {
                 break candidates;
             }
             k = k.saturating_mul(4).min(self.catalogue.len());
         };
-        let scored = candidates.into_iter().filter_map(|item| {
-            let words = lexical.get(&item).copied().unwrap_or(0.0);
-            let score = Score::new(self.score((asked, &meaning, &anchors), item, words))?;
-            Some(ScoredItem { movie: self.catalogue.movie(item).id, score })
+        let scores = self.scores(&question, &candidates);
+        let found = candidates.iter().zip(scores).filter_map(|(&item, score)| {
+            Some(ScoredItem { movie: self.catalogue.movie(item).id, score: Score::new(score)? })
         });
-        Ok(RankedList::new(top_k(scored.collect(), n, ScoredItem::ranking_order)))
+        Ok(RankedList::new(top_k(found.collect(), n, ScoredItem::ranking_order)))
     }
 
     fn meaning(&self, asked: &Understood) -> Result<Meaning, RecommendError> {
@@ -165,21 +177,10 @@ impl PromptSearch {
         }
     }
 
-    /// Movies that share words with the text, most first.
-    fn words(&self, asked: &Understood) -> Vec<(ItemIdx, f32)> {
-        let mut words = self.lexical.matches(&asked.text);
-        words.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
-        words
-    }
-
-    /// Movies near in meaning or in words that pass the filters.
-    fn candidates(
-        &self,
-        asked: &Understood,
-        (meaning, words, anchors): (&Meaning, &[(ItemIdx, f32)], &[Anchor<'_>]),
-        k: usize,
-    ) -> Result<BTreeSet<ItemIdx>, RecommendError> {
-        let mut found: BTreeSet<ItemIdx> = words.iter().take(k).map(|(item, _)| *item).collect();
+    /// Movies near in meaning or in words that pass the filters, by ascending row.
+    fn candidates(&self, question: &Question<'_>, k: usize) -> Result<Vec<ItemIdx>, RecommendError> {
+        let Question { asked, meaning, words, anchors } = question;
+        let mut found = strongest(words, k);
         if let Some((_, neighbors)) = &self.semantic {
             for vector in meaning.text.iter().chain(anchors.iter().filter_map(|anchor| anchor.vector.as_ref())) {
                 let near = neighbors.nearest(vector, k.min(neighbors.len()))?;
@@ -187,46 +188,59 @@ impl PromptSearch {
             }
         }
         for anchor in anchors {
-            let by_similarity =
-                |left: &(&ItemIdx, &f32), right: &(&ItemIdx, &f32)| right.1.total_cmp(left.1).then(left.0.cmp(right.0));
-            found.extend(top_k(anchor.neighbors.iter().collect(), k, by_similarity).into_iter().map(|(item, _)| *item));
+            found.extend(strongest(&anchor.neighbors, k));
         }
         if (asked.text.is_empty() && asked.anchors.is_empty()) || k >= self.catalogue.len() {
             // Only wishes, such as "from the 80s, not horror": everything that passes is an answer.
-            found.extend((0..self.catalogue.len() as u32).map(ItemIdx));
+            found = (0..self.catalogue.len() as u32).map(ItemIdx).collect();
         }
+        found.sort_unstable();
+        found.dedup();
         found.retain(|&item| passes(self.catalogue.movie(item), asked));
         Ok(found)
     }
 
-    fn score(
-        &self,
-        (asked, meaning, anchors): (&Understood, &Meaning, &[Anchor<'_>]),
-        item: ItemIdx,
-        words: f32,
-    ) -> f32 {
+    fn scores(&self, question: &Question<'_>, items: &[ItemIdx]) -> Vec<f32> {
+        let Question { asked, meaning, words, anchors } = question;
         let weights = if anchors.is_empty() { DESCRIPTION } else { COMPARISON };
-        let movie = self.catalogue.movie(item);
-        let own = self.semantic.as_ref().and_then(|(_, neighbors)| neighbors.embedding(movie.id));
-        let cosine = |vector: &Embedding| own.as_ref().map_or(0.0, |own| dot(own.components(), vector.components()));
-        let text = meaning.text.as_ref().map_or(0.0, cosine);
-        let likeness = |anchor: &Anchor<'_>| {
-            weights.anchors * anchor.vector.as_ref().map_or(0.0, cosine)
-                + weights.neighbors * anchor.neighbors.get(&item).copied().unwrap_or(0.0)
-                + weights.anchor_genres * share_of_genres(movie, anchor.genres)
+        let movies: Vec<MovieId> = items.iter().map(|&item| self.catalogue.movie(item).id).collect();
+        // A movie without an embedding has nothing in common with any text.
+        let cosines = |vector: Option<&Embedding>| match (&self.semantic, vector) {
+            (Some((_, neighbors)), Some(vector)) => neighbors.cosines(vector, &movies),
+            _ => vec![None; movies.len()],
         };
-        let likeness = anchors.iter().map(likeness).sum::<f32>() / anchors.len().max(1) as f32;
-        let unwanted = meaning.unwanted.iter().map(|topic| cosine(topic) - UNRELATED).fold(0.0, f32::max);
-        let votes = self.catalogue.popularity(item).vote_count;
-        let prior = f64::from(votes).ln_1p() / f64::from(self.most_votes.max(1)).ln_1p();
-        let genres = share_of_genres(movie, &asked.genres);
-        weights.text * text
-            + likeness
-            + weights.lexical * words
-            + weights.prior * prior as f32
-            + weights.genres * genres
-            - weights.unwanted * unwanted
+        let text = cosines(meaning.text.as_ref());
+        let unwanted: Vec<_> = meaning.unwanted.iter().map(|topic| cosines(Some(topic))).collect();
+        let of_anchors: Vec<_> = anchors.iter().map(|anchor| cosines(anchor.vector.as_ref())).collect();
+        let score = |(place, &item): (usize, &ItemIdx)| {
+            let movie = self.catalogue.movie(item);
+            let likeness = |(anchor, cosines): (&Anchor<'_>, &Vec<Option<f32>>)| {
+                weights.anchors * cosines[place].unwrap_or(0.0)
+                    + weights.neighbors * value_of(&anchor.neighbors, item)
+                    + weights.anchor_genres * share_of_genres(movie, anchor.genres)
+            };
+            let likeness = anchors.iter().zip(&of_anchors).map(likeness).sum::<f32>() / anchors.len().max(1) as f32;
+            let unwanted = unwanted.iter().map(|cosines| cosines[place].unwrap_or(0.0) - UNRELATED).fold(0.0, f32::max);
+            weights.text * text[place].unwrap_or(0.0)
+                + likeness
+                + weights.lexical * value_of(words, item)
+                + weights.prior * self.priors[item.row()]
+                + weights.genres * share_of_genres(movie, &asked.genres)
+                - weights.unwanted * unwanted
+        };
+        items.iter().enumerate().map(score).collect()
     }
+}
+
+/// The `k` items with the largest values; of equal ones those of the lower rows.
+fn strongest(values: &[(ItemIdx, f32)], k: usize) -> Vec<ItemIdx> {
+    let order = |left: &(ItemIdx, f32), right: &(ItemIdx, f32)| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0));
+    top_k(values.to_vec(), k, order).into_iter().map(|(item, _)| item).collect()
+}
+
+/// An item's value among those by ascending row; 0 where it has none.
+fn value_of(values: &[(ItemIdx, f32)], item: ItemIdx) -> f32 {
+    values.binary_search_by_key(&item, |&(item, _)| item).map_or(0.0, |place| values[place].1)
 }
 
 /// Whether a movie fulfils what can be checked. What is not known of it does not speak against it, but for the year:
@@ -245,10 +259,6 @@ fn passes(movie: &Movie, asked: &Understood) -> bool {
 fn share_of_genres(movie: &Movie, wanted: &[String]) -> f32 {
     let n_met = wanted.iter().filter(|genre| movie.genres.contains(genre)).count();
     n_met as f32 / wanted.len().max(1) as f32
-}
-
-fn dot(left: &[f32], right: &[f32]) -> f32 {
-    left.iter().zip(right).map(|(left, right)| left * right).sum()
 }
 
 #[cfg(test)]

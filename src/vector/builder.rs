@@ -14,6 +14,7 @@ use usearch::{IndexOptions, MetricKind, ScalarKind};
 
 use super::{VectorError, VectorIndex};
 use crate::domain::{EmbeddingSpace, MovieId};
+use crate::math::{from_bf16, to_bf16};
 use crate::recommend::MAX_QUESTIONS;
 
 /// Name of the number type of stored vectors.
@@ -47,19 +48,14 @@ impl VectorIndex {
             }
         }
         progress(vectors.len());
-        Ok(Self { index, space, len: vectors.len() })
+        Ok(Self { index, space, len: vectors.len(), scan: None })
     }
 }
 
 /// The components, rounded to the nearest bfloat16. usearch cuts the lower bits off instead, which makes every vector
 /// shorter and every similarity too low by some 0.4 %; of rounded numbers it cuts off zeros.
 pub(super) fn rounded(components: &[f32]) -> Vec<f32> {
-    let round = |component: &f32| {
-        let bits = component.to_bits();
-        // Half of the last kept bit is added, a little less when that bit is even: ties go to even.
-        f32::from_bits((bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff_0000)
-    };
-    components.iter().map(round).collect()
+    components.iter().map(|&component| from_bf16(to_bf16(component))).collect()
 }
 
 /// An empty index with this program's parameters.
@@ -147,16 +143,6 @@ mod tests {
             assert!((similarity - cosine).abs() < 2e-3, "{similarity} {cosine}");
         }
         assert!(index.nearest(query, 0).unwrap().is_empty());
-    }
-
-    #[test]
-    fn rounding_goes_to_the_nearest_of_sixteen_bits() {
-        let unit = f32::from_bits(0x3f80_0000);
-        for (bits, expected) in [(0x3f80_0000, 1.0), (0x3f80_7fff, unit), (0x3f80_8000, unit), (0xbf80_0001, -1.0)] {
-            assert_eq!(rounded(&[f32::from_bits(bits)]), [expected], "{bits:x}");
-        }
-        assert_eq!(rounded(&[f32::from_bits(0x3f80_8001)])[0].to_bits(), 0x3f81_0000);
-        assert_eq!(rounded(&[0.0, -0.0]), [0.0, -0.0]);
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl VectorIndex {
         // Neither the threads nor the width of the search are part of the file.
         index.change_expansion_search(EXPANSION_SEARCH);
         reserve(&index, sidecar.n_vectors)?;
-        Ok(Self { index, space: space.clone(), len: sidecar.n_vectors })
+        Ok(Self { index, space: space.clone(), len: sidecar.n_vectors, scan: None })
     }
 }
 

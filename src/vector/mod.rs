@@ -1,5 +1,6 @@
 //! Nearest neighbours among embeddings: an approximate index (HNSW, [`VectorIndex`]), which the tests hold
-//! against an exact search. The only room that knows usearch.
+//! against an exact search, and for long lists from small catalogues a scan of all vectors. The only room that knows
+//! usearch.
 //!
 //! usearch trusts its input: a corrupt file or a search during a reservation crashes the process. So an index is built,
 //! then frozen; its file is read only when its hash is the one that was written beside it; vectors are checked first.
@@ -10,18 +11,23 @@ mod exact;
 mod file;
 #[cfg(test)]
 mod sample;
+mod scan;
 
 use std::fmt::Display;
 
 #[cfg(test)]
 use exact::ExactVectors;
 pub use file::remove_others;
+use scan::{MAX_SCANNED, Scan};
 
 use crate::domain::{Embedding, EmbeddingSpace, MovieId};
 use crate::recommend::{NearestNeighbors, PortError};
 
 /// Name of this port in errors.
 const PORT: &str = "the vector index";
+
+/// A list of `k` from the graph costs about as much as scanning so many times `k` vectors (measured: see the bench).
+const SCANNED_PER_FOUND: usize = 120;
 
 /// Why an index could not be built, saved or opened.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +84,27 @@ pub struct VectorIndex {
     index: usearch::Index,
     space: EmbeddingSpace,
     len: usize,
+    scan: Option<Scan>,
+}
+
+impl VectorIndex {
+    /// The index with what it needs to answer long lists by a scan, if it is small enough; `movies` are those it holds.
+    pub fn with_scan(mut self, movies: impl Iterator<Item = MovieId>) -> Self {
+        if self.len <= MAX_SCANNED {
+            let mut movies: Vec<MovieId> = movies.collect();
+            movies.sort_unstable();
+            let vectors = movies.into_iter().filter_map(|movie| Some((movie, self.components(movie)?)));
+            self.scan = Some(Scan::new(self.space.dim, vectors));
+        }
+        self
+    }
+
+    /// A movie's vector, rounded as usearch keeps it.
+    fn components(&self, movie: MovieId) -> Option<Vec<f32>> {
+        let mut components = vec![0.0_f32; self.space.dim];
+        let found = self.index.get(u64::from(movie.0), &mut components).ok()?;
+        (found == 1).then_some(components)
+    }
 }
 
 impl std::fmt::Debug for VectorIndex {
@@ -93,6 +120,9 @@ impl NearestNeighbors for VectorIndex {
         if k == 0 {
             return Ok(Vec::new());
         }
+        if let Some(scan) = self.scan.as_ref().filter(|_| self.len <= k.saturating_mul(SCANNED_PER_FOUND)) {
+            return Ok(scan.nearest(components, k));
+        }
         let matches = self.index.search(&builder::rounded(components), k).map_err(|error| {
             // More searches at once than threads were reserved: too much is waiting, nothing is wrong.
             if error.what().contains("threads") { PortError::Busy(PORT) } else { failed(error) }
@@ -107,15 +137,26 @@ impl NearestNeighbors for VectorIndex {
     }
 
     fn embedding(&self, movie: MovieId) -> Option<Embedding> {
-        let mut components = vec![0.0_f32; self.space.dim];
-        let found = self.index.get(u64::from(movie.0), &mut components).ok()?;
         // Half precision is not quite of length one; `Embedding` is.
-        if found == 1 { Embedding::new(components).ok() } else { None }
+        Embedding::new(self.components(movie)?).ok()
+    }
+
+    fn cosines(&self, query: &Embedding, movies: &[MovieId]) -> Vec<Option<f32>> {
+        let query = query.components();
+        let cosine = |&movie: &MovieId| match &self.scan {
+            Some(scan) => scan.cosine(query, movie),
+            None => self.components(movie).map(|own| dot(&own, query)),
+        };
+        movies.iter().map(cosine).collect()
     }
 
     fn len(&self) -> usize {
         self.len
     }
+}
+
+fn dot(left: &[f32], right: &[f32]) -> f32 {
+    left.iter().zip(right).map(|(left, right)| left * right).sum()
 }
 
 fn checked_query<'q>(space: &EmbeddingSpace, query: &'q Embedding) -> Result<&'q [f32], PortError> {

@@ -110,7 +110,8 @@ static FITTED: LazyLock<Fitted> = LazyLock::new(|| {
     let space = EmbeddingSpace { encoder: "synthetic".to_owned(), dim: DIM };
     let vectors: Vec<Embedding> = (0..N_MOVIES).map(|_| numbers.embedding()).collect();
     let with_ids = (1..).map(MovieId).zip(vectors.iter().map(Embedding::components));
-    let index: Arc<dyn NearestNeighbors> = Arc::new(VectorIndex::build(space.clone(), with_ids, &|_| {}).unwrap());
+    let index = VectorIndex::build(space.clone(), with_ids, &|_| {}).unwrap();
+    let index: Arc<dyn NearestNeighbors> = Arc::new(index.with_scan((1..=N_MOVIES).map(MovieId)));
     let encoder: Arc<dyn TextEncoder> = Arc::new(Fixed { space, vector: numbers.embedding() });
     let item_knn = Arc::new(ItemKnn::fit(Arc::clone(&catalogue), Arc::clone(&ratings), Similarity::default()));
     let lexical = Arc::new(Bm25::fit(Arc::clone(&catalogue)));

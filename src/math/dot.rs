@@ -1,0 +1,118 @@
+//! Dot products over the widest registers that the processor has, found out at run time: the program is built for every
+//! 64-bit processor, whose common part knows registers of four numbers.
+
+#![expect(clippy::inline_always, reason = "only what is inlined into the dispatched call gets the wide registers")]
+
+use pulp::{Arch, NullaryFnOnce};
+
+/// Partial sums that are kept side by side.
+const LANES: usize = 32;
+
+/// A number as bfloat16, its upper half, rounded to nearest, ties to even.
+pub fn to_bf16(value: f32) -> u16 {
+    let bits = value.to_bits();
+    // Half of the last kept bit is added, a little less when that bit is even.
+    (bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16) as u16
+}
+
+/// The number that a bfloat16 stands for.
+#[inline(always)]
+pub fn from_bf16(half: u16) -> f32 {
+    f32::from_bits(u32::from(half) << 16)
+}
+
+/// The dot product of bfloat16 and single-precision numbers.
+pub fn dot_bf16(left: &[u16], right: &[f32]) -> f32 {
+    Arch::new().dispatch(HalfDot { left, right })
+}
+
+/// The dot product of a vector of small integers with each row of a matrix of them.
+pub fn dots_i8(vector: &[i8], rows: &[i8]) -> Vec<i32> {
+    let mut dots = vec![0; rows.len() / vector.len().max(1)];
+    Arch::new().dispatch(RowDots { vector, rows, dots: &mut dots });
+    dots
+}
+
+// Structures and plain loops instead of closures and iterator chains, which are not always inlined.
+
+struct HalfDot<'a> {
+    left: &'a [u16],
+    right: &'a [f32],
+}
+
+impl NullaryFnOnce for HalfDot<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn call(self) -> f32 {
+        let mut sums = [0.0_f32; LANES];
+        let (left_lanes, left_rest) = self.left.as_chunks::<LANES>();
+        let (right_lanes, right_rest) = self.right.as_chunks::<LANES>();
+        for (left, right) in left_lanes.iter().zip(right_lanes) {
+            for lane in 0..LANES {
+                sums[lane] += from_bf16(left[lane]) * right[lane];
+            }
+        }
+        let mut sum = 0.0;
+        for (&x, y) in left_rest.iter().zip(right_rest) {
+            sum += from_bf16(x) * y;
+        }
+        for lane in sums {
+            sum += lane;
+        }
+        sum
+    }
+}
+
+struct RowDots<'a> {
+    vector: &'a [i8],
+    rows: &'a [i8],
+    dots: &'a mut [i32],
+}
+
+impl NullaryFnOnce for RowDots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (dot, row) in self.dots.iter_mut().zip(self.rows.chunks_exact(self.vector.len().max(1))) {
+            let mut sum = 0_i32;
+            for (&x, &y) in row.iter().zip(self.vector) {
+                // 2^17 products of 127² fit; checked sums would not become wide.
+                sum = sum.wrapping_add(i32::from(x).wrapping_mul(i32::from(y)));
+            }
+            *dot = sum;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_goes_to_the_nearest_of_sixteen_bits() {
+        let unit = 0x3f80;
+        for (bits, expected) in
+            [(0x3f80_0000, unit), (0x3f80_7fff, unit), (0x3f80_8000, unit), (0x3f80_8001, 0x3f81), (0xbf80_0001, 0xbf80)]
+        {
+            assert_eq!(to_bf16(f32::from_bits(bits)), expected, "{bits:x}");
+        }
+        assert_eq!([to_bf16(0.0), to_bf16(-0.0)], [0, 0x8000]);
+    }
+
+    #[test]
+    fn dot_products_equal_plain_sums() {
+        let value = |place: usize| (place as f32 * 0.37).sin();
+        for n in [0, 1, 31, 32, 77, 768] {
+            let left: Vec<u16> = (0..n).map(|place| to_bf16(value(place))).collect();
+            let right: Vec<f32> = (0..n).map(|place| value(3 * place + 1)).collect();
+            let plain: f32 = left.iter().zip(&right).map(|(&x, y)| from_bf16(x) * y).sum();
+            assert!((dot_bf16(&left, &right) - plain).abs() < 1e-4, "{n}");
+        }
+        let rows: Vec<i8> = (0..2_304_i32).map(|place| (place * 37 % 255 - 127) as i8).collect();
+        let vector = &rows[768..1_536];
+        let plain = |row: &[i8]| row.iter().zip(vector).map(|(&x, &y)| i32::from(x) * i32::from(y)).sum::<i32>();
+        assert_eq!(dots_i8(vector, &rows), rows.chunks(768).map(plain).collect::<Vec<_>>());
+    }
+}
