@@ -1,9 +1,11 @@
 //! The command line. One file per command; `--help` is its documentation.
 
 mod check_config;
+mod client;
 mod evaluate;
 mod export;
 mod import;
+mod models;
 mod serve;
 
 use std::net::SocketAddr;
@@ -46,6 +48,9 @@ enum Command {
     /// Measure how good the answers are.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
+    /// See what the running daemon made of the model folders.
+    #[command(subcommand)]
+    Models(models::Models),
     /// Read and check the configuration, print what it comes to, and do nothing.
     CheckConfig,
 }
@@ -75,6 +80,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Import(arguments) => import::run(&config, &terminal, &arguments),
         Command::Export(arguments) => export::run(&config, &terminal, &arguments),
         Command::Evaluate(evaluate) => evaluate::run(&config, &terminal, &evaluate),
+        Command::Models(models) => models::run(&config, &models),
         Command::CheckConfig => check_config::run(&config),
     }
 }

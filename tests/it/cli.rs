@@ -171,3 +171,23 @@ fn answers_are_measured_on_files_of_ones_own() {
     let output = marquee(store.path()).args(["evaluate", "titles"]).output().unwrap();
     assert!(text(&output.stderr).contains("give a FILE"), "the built-in titles are about other movies");
 }
+
+#[test]
+fn models_are_listed_by_the_daemon_that_is_named() {
+    let store = sample_store();
+    let daemon = Daemon::start(store.path());
+    let list = |server: &str| marquee(store.path()).args(["models", "list", "--server", server]).output().unwrap();
+    let server = format!("http://{}", daemon.address());
+    let output = list(&server);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("no models"), "{}", text(&output.stdout));
+    let output = marquee(store.path()).args(["models", "list", "--json", "--server", &server]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["models"], serde_json::json!([]));
+    drop(daemon);
+    for (server, expected) in [(server.as_str(), "no daemon answers"), ("https://localhost", "begins with http://")] {
+        let output = list(server);
+        assert!(!output.status.success());
+        assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
+    }
+}
