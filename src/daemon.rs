@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::config::{Config, LogFormat};
 use crate::engine::{Engine, PartState};
-use crate::http::{Drain, Server};
+use crate::http::{Drain, Keys, Server};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{self, Terminal};
 use crate::watch::{Pace, Watch};
@@ -45,6 +45,7 @@ pub fn run(config: &Config, terminal: &Terminal, store: Store) -> anyhow::Result
 async fn serve(config: &Config, terminal: &Terminal, store: Store, metrics: telemetry::Metrics) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let keys = config.http.keys_file.as_deref().map_or_else(|| Ok(Keys::default()), Keys::read)?;
     let listener = TcpListener::bind(config.http.listen).await.with_context(|| {
         let listen = config.http.listen;
         format!("cannot listen on {listen} (is another marquee running? choose another address with --listen)")
@@ -55,7 +56,8 @@ async fn serve(config: &Config, terminal: &Terminal, store: Store, metrics: tele
     let watch = start_watch(config, &engine)?;
     let (stop, stopped) = watch::channel(false);
     let page = metrics.clone();
-    let server = Server::new(listener, Arc::clone(&engine), config.http.clone(), Box::new(move || page.render()));
+    let server =
+        Server::new(listener, Arc::clone(&engine), (config.http.clone(), keys), Box::new(move || page.render()));
     let server = tokio::spawn(server.run(stopped));
     tracing::info!(%address, "listening");
     notify(&[NotifyState::Ready]);

@@ -29,13 +29,23 @@ const ROOMS: [(&str, &[&str], &[&str]); 17] = [
     (
         "engine",
         &["domain", "math", "recommend", "understand", "store", "vector", "inference", "artifact", "config"],
-        &["arc_swap", "tokio"],
+        &["arc_swap", "quick_cache", "tokio"],
     ),
     // Floor 3: the doors.
     (
         "http",
         &["engine", "domain", "understand", "config"],
-        &["hyper", "hyper_util", "http_body_util", "matchit", "form_urlencoded", "tokio", "serde", "serde_json"],
+        &[
+            "hyper",
+            "hyper_util",
+            "http_body_util",
+            "matchit",
+            "form_urlencoded",
+            "subtle",
+            "tokio",
+            "serde",
+            "serde_json",
+        ],
     ),
     ("watch", &[], &["notify"]),
     ("import", &["domain", "understand"], &["csv", "json5", "serde"]),

@@ -60,6 +60,7 @@ pub(super) struct SearchSection {
 #[serde(deny_unknown_fields)]
 pub(super) struct RecommendSection {
     pub(super) predicted_rating: String,
+    pub(super) refit_minutes: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,6 +70,8 @@ pub(super) struct HttpSection {
     pub(super) hosts: Vec<String>,
     pub(super) max_connections: u64,
     pub(super) max_requests: u64,
+    pub(super) keys_file: String,
+    pub(super) max_body_bytes: u64,
     pub(super) max_head_bytes: u64,
     pub(super) max_text_bytes: u64,
     pub(super) max_top_k: u64,

@@ -65,6 +65,8 @@ pub struct Config {
     pub embedding_text: EmbeddingText,
     /// What predicts ratings.
     pub predicted_rating: RatingPredictor,
+    /// How often what people changed is taken into the fitted methods; `None`: at the next start.
+    pub refit_interval: Option<Duration>,
     /// The server.
     pub http: HttpConfig,
     /// How log lines look.
@@ -117,6 +119,10 @@ pub struct HttpConfig {
     pub max_connections: usize,
     /// Requests worked on at once.
     pub max_requests: usize,
+    /// File of the API keys; without one, only loopback may change anything.
+    pub keys_file: Option<PathBuf>,
+    /// Longest request body, in bytes.
+    pub max_body_bytes: usize,
     /// Longest request head, in bytes.
     pub max_head_bytes: usize,
     /// Longest text of a query, in bytes.
@@ -211,6 +217,10 @@ impl Config {
                     return Err(out_of_bounds("recommend.predicted_rating", other, must));
                 }
             },
+            refit_interval: match bounded("recommend.refit_minutes", raw.recommend.refit_minutes, 0, 527_040)? {
+                0 => None,
+                minutes => Some(Duration::from_secs(60 * minutes as u64)),
+            },
             http: check_http(&raw.http)?,
             log_format: match raw.log.format.as_str() {
                 "text" => LogFormat::Text,
@@ -240,6 +250,8 @@ fn check_http(raw: &file::HttpSection) -> Result<HttpConfig, ConfigError> {
             .collect::<Result<_, _>>()?,
         max_connections: bounded("http.max_connections", raw.max_connections, 1, 65_536)?,
         max_requests: bounded("http.max_requests", raw.max_requests, 1, MAX_QUESTIONS)?,
+        keys_file: path_unless_empty(raw.keys_file.clone()),
+        max_body_bytes: bounded("http.max_body_bytes", raw.max_body_bytes, 1_024, 1 << 30)?,
         max_head_bytes: bounded("http.max_head_bytes", raw.max_head_bytes, 8_192, 1 << 20)?,
         max_text_bytes: bounded("http.max_text_bytes", raw.max_text_bytes, 1, 32_768)?,
         max_top_k: bounded("http.max_top_k", raw.max_top_k, 1, 10_000)?,

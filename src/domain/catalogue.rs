@@ -43,6 +43,14 @@ impl Catalogue {
         Self { vocabulary, movies, popularity }
     }
 
+    /// A catalogue of movies whose figures are known, one for each movie; no id occurs twice.
+    pub fn with_figures(movies: Vec<Movie>, figures: Vec<Popularity>) -> Self {
+        let mut rows: Vec<(Movie, Popularity)> = movies.into_iter().zip(figures).collect();
+        rows.sort_by_key(|(movie, _)| movie.id);
+        let (movies, popularity): (Vec<Movie>, Vec<Popularity>) = rows.into_iter().unzip();
+        Self { vocabulary: Self::vocabulary_of(&movies), movies, popularity }
+    }
+
     /// Ids in row order.
     pub fn vocabulary(&self) -> &Vocabulary<MovieId> {
         &self.vocabulary

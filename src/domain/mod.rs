@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod embedding;
+mod filter;
 mod id;
 mod movie;
 mod query;
@@ -16,6 +17,7 @@ mod vocabulary;
 
 pub use catalogue::{Catalogue, Popularity};
 pub use embedding::{Embedding, EmbeddingError, EmbeddingSpace};
+pub use filter::MovieFilter;
 pub use id::{ItemIdx, MovieId, UserId, UserIdx};
 pub use movie::{Movie, Votes};
 pub use query::{Query, RatedMovie};

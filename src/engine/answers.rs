@@ -1,127 +1,59 @@
-//! The answers for users, and what all answers have in common: synchronous code that reads one snapshot.
+//! What the answers have in common: synchronous code that reads one snapshot.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::EngineError;
+use super::desk::Desk;
+use super::list::list;
+use super::question::{Page, Question, Recommendations, RecommendedMovie};
+use super::reasons::explain;
+use super::search::ReadPrompt;
 use super::snapshot::{Base, Snapshot};
-use crate::domain::{ItemIdx, Movie, MovieId, Popularity, Query, RatedMovie, ScoredItem, UserId};
-use crate::recommend::ranking::Explanation;
+use crate::domain::{Embedding, ItemIdx, MovieId, Query, ScoredItem};
 use crate::recommend::{PortError, RecommendError, Scorer, recommend_in_turn};
 
-/// What orders a user's recommendations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RankBy {
-    /// The score of the recommender.
-    Score,
-    /// The predicted rating, over the whole catalogue.
-    PredictedRating,
+/// Movies for a question.
+pub(super) fn recommend(desk: &Desk, question: &Question, page: &Page) -> Result<Recommendations, EngineError> {
+    let snapshot = &desk.snapshot;
+    let cut = desk
+        .shared
+        .pages
+        .cut(snapshot.generation, (question, page), || list(desk, question, super::question::LONGEST_LIST))?;
+    let recommended = answer(desk, &cut.list, (cut.rows(), page.explain))?;
+    Ok(Recommendations { next: cut.next, ..recommended })
 }
 
-/// What to recommend to a user.
-#[derive(Clone, Copy, Debug)]
-pub struct UserQuestion {
-    /// What orders the recommendations.
-    pub rank_by: RankBy,
-    /// At most so many movies.
-    pub top_k: usize,
-    /// The time of asking, in seconds since 1970 (UTC).
-    pub asked_at: i64,
-    /// Whether to say what raised each movie.
-    pub explain: bool,
-}
-
-/// Why a movie stands where it stands: see [`Explanation`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Explained {
-    /// Its score minus the mean of the best hundred candidates.
-    pub above_average: f32,
-    /// What each kind of signal changes in the score, strongest first.
-    pub signals: Vec<(&'static str, f32)>,
-    /// What films of the user's own history change in it: id, title, difference; strongest first.
-    pub because_of: Vec<(MovieId, String, f32)>,
-}
-
-/// A movie in an answer. It keeps what it was found in alive, so that nothing is copied.
-#[derive(Clone, Debug)]
-pub struct RecommendedMovie {
-    base: Arc<Base>,
-    item: ItemIdx,
-    /// The score by which it was ranked.
-    pub score: f32,
-    /// The method that gave the score.
-    pub method: &'static str,
-    /// A predicted rating on the data set's own scale, and what predicted it.
-    pub predicted_rating: Option<(f32, &'static str)>,
-    /// What raised it, where that was asked for and the hybrid ranked.
-    pub explanation: Option<Explained>,
-}
-
-impl RecommendedMovie {
-    /// The movie.
-    pub fn movie(&self) -> &Movie {
-        self.base.catalogue.movie(self.item)
-    }
-
-    /// Its figures.
-    pub fn popularity(&self) -> Popularity {
-        self.base.catalogue.popularity(self.item)
-    }
-}
-
-/// Recommendations for a user.
-#[derive(Clone, Debug)]
-pub struct Recommendations {
-    /// Best first.
-    pub movies: Vec<RecommendedMovie>,
-    /// Whether nothing is known of the user, so that the answer is what most people like.
-    pub cold_start: bool,
-}
-
-/// Movies the user has not rated, ranked by the user's history; a user without history gets what most people like.
-pub(super) fn recommend(
-    snapshot: &Snapshot,
-    user: UserId,
-    question: UserQuestion,
+/// The same for the first `n` alone, which need not be kept for further pages.
+pub(super) fn recommend_first(
+    desk: &Desk,
+    question: &Question,
+    (n, explained): (usize, bool),
 ) -> Result<Recommendations, EngineError> {
-    let UserQuestion { rank_by, top_k, asked_at, explain } = question;
-    let base = &snapshot.base;
-    let history = history(base, user);
-    let cold_start = history.is_empty();
-    // After the newest rating known, time stands still: nothing is known to have changed since.
-    let asked_at = asked_at.min(base.ratings.newest());
-    let query = Query { user: Some(user), history, n: top_k, asked_at: Some(asked_at), ..Query::default() };
-    let hybrid = snapshot.hybrid();
-    let mut movies = match (rank_by, &snapshot.network, &hybrid) {
-        (RankBy::Score, _, Some(hybrid)) => gather(base, &query, &[hybrid, &base.popularity])?,
-        (RankBy::Score, _, None) => gather(base, &query, &[&base.profile_knn, &base.popularity])?,
-        (RankBy::PredictedRating, Some(network), _) => gather(base, &query, &[&network.ranking])?,
-        (RankBy::PredictedRating, None, _) => gather(base, &query, &[&base.baseline])?,
-    };
-    predict_ratings(snapshot, &query, &mut movies)?;
-    if let Some(hybrid) = hybrid.filter(|_| explain && !cold_start) {
-        let shown: Vec<MovieId> = movies.iter().map(|movie| movie.movie().id).collect();
-        let explanations = hybrid.explain(&query, &shown).map_err(recommend_error)?;
-        let mut by_movie: HashMap<MovieId, Explanation> =
-            explanations.into_iter().map(|explanation| (explanation.movie, explanation)).collect();
-        for movie in &mut movies {
-            movie.explanation = by_movie.remove(&movie.movie().id).map(|explanation| explained(base, &explanation));
+    let list = list(desk, question, n)?;
+    answer(desk, &list, (&list.rows, explained))
+}
+
+fn answer(
+    desk: &Desk,
+    list: &super::list::List,
+    (rows, explained): (&[super::list::Row], bool),
+) -> Result<Recommendations, EngineError> {
+    let snapshot = &desk.snapshot;
+    let found = |row: &super::list::Row| RecommendedMovie::find(snapshot, row.movie, (row.score, row.method));
+    let mut movies: Vec<RecommendedMovie> = rows.iter().filter_map(found).collect();
+    if let [taste] = list.tastes.as_slice() {
+        predict_ratings(snapshot, &taste.query, &mut movies)?;
+    }
+    if explained {
+        for (movie, reasons) in movies.iter_mut().zip(explain(desk, list, rows)?) {
+            movie.reasons = Some(reasons);
         }
     }
-    Ok(Recommendations { movies, cold_start })
-}
-
-/// The explanation with titles.
-fn explained(base: &Arc<Base>, explanation: &Explanation) -> Explained {
-    let film = |&(movie, effect): &(MovieId, f32)| {
-        let title = base.catalogue.movie(base.catalogue.item_idx(movie)?).title.clone();
-        Some((movie, title, effect))
-    };
-    Explained {
-        above_average: explanation.above_average,
-        signals: explanation.signals.clone(),
-        because_of: explanation.because_of.iter().filter_map(film).collect(),
-    }
+    let prompt = list.asked.clone().map(|understood| {
+        let wishes = understood.wishes(&snapshot.base.catalogue);
+        ReadPrompt { understood, wishes }
+    });
+    Ok(Recommendations { movies, cold_start: list.cold_start, prompt, next: None })
 }
 
 pub(super) fn recommend_error(error: RecommendError) -> EngineError {
@@ -132,43 +64,34 @@ pub(super) fn recommend_error(error: RecommendError) -> EngineError {
 }
 
 /// Asks the scorers in turn, see [`recommend_in_turn`].
-pub(super) fn gather(
-    base: &Arc<Base>,
+pub(super) fn scored_in_turn(
+    base: &Base,
     query: &Query,
     scorers: &[&dyn Scorer],
-) -> Result<Vec<RecommendedMovie>, EngineError> {
+) -> Result<Vec<(MovieId, f32, &'static str)>, EngineError> {
     let found = recommend_in_turn(scorers, &base.catalogue, query).map_err(recommend_error)?;
-    Ok(found.into_iter().filter_map(|(scored, method)| recommended(base, scored, method)).collect())
+    let plain = |(ScoredItem { movie, score }, name): (ScoredItem, &'static str)| (movie, score.value(), name);
+    Ok(found.into_iter().map(plain).collect())
 }
 
-pub(super) fn recommended(base: &Arc<Base>, scored: ScoredItem, method: &'static str) -> Option<RecommendedMovie> {
-    let item = base.catalogue.item_idx(scored.movie)?;
-    Some(RecommendedMovie {
-        base: Arc::clone(base),
-        item,
-        score: scored.score.value(),
-        method,
-        predicted_rating: None,
-        explanation: None,
-    })
-}
-
-fn history(base: &Base, user: UserId) -> Vec<RatedMovie> {
-    let row = base.ratings.user_idx(user);
-    row.map(|row| base.ratings.rated_movies(row, base.catalogue.vocabulary())).unwrap_or_default()
-}
-
+/// Ratings of the movies that the fitted models know.
 fn predict_ratings(snapshot: &Snapshot, query: &Query, movies: &mut [RecommendedMovie]) -> Result<(), EngineError> {
-    let items: Vec<ItemIdx> = movies.iter().map(|movie| movie.item).collect();
+    let base = &snapshot.base;
+    let known = movies.iter_mut().filter_map(|movie| Some((base.catalogue.item_idx(movie.movie().id)?, movie)));
+    let (items, known): (Vec<ItemIdx>, Vec<&mut RecommendedMovie>) = known.unzip();
     let (ratings, by) = predicted(snapshot, query, &items)?;
-    for (movie, rating) in movies.iter_mut().zip(ratings) {
+    for (movie, rating) in known.into_iter().zip(ratings) {
         movie.predicted_rating = Some((rating, by));
     }
     Ok(())
 }
 
 /// Ratings by the best there is: the model fitted from the store, unless the settings leave it out, the network, neighbours.
-fn predicted(snapshot: &Snapshot, query: &Query, items: &[ItemIdx]) -> Result<(Vec<f32>, &'static str), EngineError> {
+pub(super) fn predicted(
+    snapshot: &Snapshot,
+    query: &Query,
+    items: &[ItemIdx],
+) -> Result<(Vec<f32>, &'static str), EngineError> {
     if let Some(model) = &snapshot.rating_model {
         return Ok((model.predict(query, items), "rating-model"));
     }
@@ -177,4 +100,41 @@ fn predicted(snapshot: &Snapshot, query: &Query, items: &[ItemIdx]) -> Result<(V
     };
     let ratings = network.predictions.predict(query, items).map_err(|error| recommend_error(error.into()))?;
     Ok((ratings, "rating-network"))
+}
+
+/// How alike movies are, from 0 to 1: the cosine of their embeddings where both have one, else the share of genres.
+pub(super) struct Alikeness {
+    movies: Vec<(Option<Embedding>, Vec<String>)>,
+}
+
+impl Alikeness {
+    pub(super) fn of(desk: &Desk, movies: impl Iterator<Item = MovieId>) -> Self {
+        let semantic = desk.snapshot.semantic.as_ref();
+        let facts = |movie| {
+            let vector = semantic.and_then(|semantic| semantic.neighbors.embedding(movie));
+            let genres = desk.movie(movie).map(|(movie, _)| movie.genres.clone()).unwrap_or_default();
+            (vector, genres)
+        };
+        Self { movies: movies.map(facts).collect() }
+    }
+
+    pub(super) fn between(&self, one: usize, other: usize) -> f32 {
+        let ((left, of_left), (right, of_right)) = (&self.movies[one], &self.movies[other]);
+        if let (Some(left), Some(right)) = (left, right) {
+            let cosine: f32 = left.components().iter().zip(right.components()).map(|(one, other)| one * other).sum();
+            return cosine.max(0.0);
+        }
+        let n_common = of_left.iter().filter(|genre| of_right.contains(genre)).count();
+        let n_all = of_left.len() + of_right.len() - n_common;
+        n_common as f32 / n_all.max(1) as f32
+    }
+}
+
+/// The movies of scores as the catalogue has them now.
+pub(super) fn found(
+    snapshot: &Arc<Snapshot>,
+    scored: impl IntoIterator<Item = (MovieId, f32, &'static str)>,
+) -> Vec<RecommendedMovie> {
+    let movie = |(movie, score, name)| RecommendedMovie::find(snapshot, movie, (score, name));
+    scored.into_iter().filter_map(movie).collect()
 }

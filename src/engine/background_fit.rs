@@ -15,19 +15,26 @@ use crate::recommend::{RatingFacts, RatingModel, RatingOptions};
 /// Ratings above which the rating model takes too long to fit at every start; neighbours and the network predict then.
 const MAX_MODELLED_RATINGS: usize = 2_000_000;
 
-pub(super) fn fit(shared: &Shared, base: &Base, stop: &Stop) {
-    if base.ratings.is_empty() {
-        for part in [Part::Hybrid, Part::RatingModel] {
-            let why = "nobody has rated anything yet".to_owned();
-            shared.status.set_part(part, PartState::Absent { why, required: false });
-        }
-        return;
+/// Fits both for the first time, each serving as soon as it is there.
+pub(super) fn fit(shared: &Shared, base: &Arc<Base>, stop: &Stop) {
+    fit_hybrid(
+        shared,
+        base,
+        (stop, &mut |fitted| {
+            shared.cell.update_for(base, |snapshot| snapshot.hybrid = Some(Arc::new(fitted)));
+        }),
+    );
+    if let Some(model) = fit_rating_model(shared, base, stop) {
+        shared.cell.update_for(base, |snapshot| snapshot.rating_model = Some(Arc::new(model)));
     }
-    fit_hybrid(shared, base, stop);
-    fit_rating_model(shared, base, stop);
 }
 
-fn fit_hybrid(shared: &Shared, base: &Base, stop: &Stop) {
+/// Hands over the signals with a plain blend, then with the ranker that learnt to order what they propose.
+pub(super) fn fit_hybrid(shared: &Shared, base: &Base, (stop, serve): (&Stop, &mut dyn FnMut(FittedHybrid))) {
+    if base.ratings.is_empty() {
+        shared.status.set_part(Part::Hybrid, nothing_rated());
+        return;
+    }
     let started = Instant::now();
     let building = |what, progress| shared.status.set_part(Part::Hybrid, PartState::Building { what, progress });
     building("fitting the signals", None);
@@ -43,10 +50,8 @@ fn fit_hybrid(shared: &Shared, base: &Base, stop: &Stop) {
         );
     }
     let signals = Arc::new(FittedSignals::fit(Arc::clone(&base.catalogue), Arc::clone(&base.ratings), options));
-    let serve = |ranker: LinearRanker| {
-        let hybrid = FittedHybrid { signals: Arc::clone(&signals), ranker: Arc::new(ranker) };
-        shared.cell.update(|snapshot| snapshot.hybrid = Some(Arc::new(hybrid)));
-    };
+    let mut serve =
+        |ranker: LinearRanker| serve(FittedHybrid { signals: Arc::clone(&signals), ranker: Arc::new(ranker) });
     serve(LinearRanker::fit(&RankingExamples::default()));
     let go_on = |done, all| {
         building("learning from the past", Some((done, all)));
@@ -59,7 +64,16 @@ fn fit_hybrid(shared: &Shared, base: &Base, stop: &Stop) {
     shared.status.set_part(Part::Hybrid, PartState::Ready(format!("learnt from {n_queries} questions of the past")));
 }
 
-fn fit_rating_model(shared: &Shared, base: &Base, stop: &Stop) {
+fn nothing_rated() -> PartState {
+    PartState::Absent { why: "nobody has rated anything yet".to_owned(), required: false }
+}
+
+/// The rating model, where the settings and the number of ratings allow for one.
+pub(super) fn fit_rating_model(shared: &Shared, base: &Base, stop: &Stop) -> Option<RatingModel> {
+    if base.ratings.is_empty() {
+        shared.status.set_part(Part::RatingModel, nothing_rated());
+        return None;
+    }
     let n_ratings = base.ratings.len();
     let left_out = if shared.settings.predicted_rating == RatingPredictor::Network {
         Some("the setting recommend.predicted_rating leaves it out".to_owned())
@@ -70,16 +84,15 @@ fn fit_rating_model(shared: &Shared, base: &Base, stop: &Stop) {
     };
     if let Some(why) = left_out {
         shared.status.set_part(Part::RatingModel, PartState::Absent { why, required: false });
-        return;
+        return None;
     }
     let started = Instant::now();
     shared.status.set_part(Part::RatingModel, PartState::Building { what: "fitting", progress: None });
     let (catalogue, ratings) = (Arc::clone(&base.catalogue), Arc::clone(&base.ratings));
     let go_on = || !stop.is_asked();
-    let fitted = RatingModel::fit_unless_stopped(catalogue, ratings, RatingOptions::default(), &go_on);
-    let Some(model) = fitted else { return };
+    let model = RatingModel::fit_unless_stopped(catalogue, ratings, RatingOptions::default(), &go_on)?;
     let RatingFacts { n_samples, n_held_out, .. } = model.facts();
-    shared.cell.update(|snapshot| snapshot.rating_model = Some(Arc::new(model)));
     tracing::info!(n_samples, n_held_out, seconds = started.elapsed().as_secs_f64(), "rating model fitted");
     shared.status.set_part(Part::RatingModel, PartState::Ready(format!("{n_samples} samples")));
+    Some(model)
 }

@@ -7,10 +7,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Shared;
-use super::looker::{Load, LoadError, ModelLoader};
-use super::snapshot::SemanticSearch;
+use super::lane::Stop;
+use super::looker::{Load, LoadError, ModelLoader, Progress};
+use super::snapshot::{Base, SemanticSearch};
 use super::status::Part;
-use crate::artifact::{ArtifactKind, sha256};
+use crate::artifact::{ArtifactId, ArtifactKind, sha256};
 use crate::domain::{Catalogue, EmbeddingSpace, MovieId};
 use crate::inference::{EncoderOptions, OnnxTextEncoder, WorkerOptions};
 use crate::recommend::{NearestNeighbors, PromptSearch, Semantic, TextEncoder, embedding_text};
@@ -37,11 +38,20 @@ impl EncoderLane {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
+}
 
+/// What embedding and indexing work with.
+pub(super) struct Work<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) base: &'a Arc<Base>,
+    pub(super) progress: Progress<'a>,
+    pub(super) stop: &'a Stop,
+}
+
+impl Work<'_> {
     /// Embeddings of all texts; missing ones are computed and stored.
     fn embed(
         &self,
-        load: &Load<'_>,
         (encoder, space): (&dyn TextEncoder, &EmbeddingSpace),
         texts: &[MovieText],
     ) -> Result<Embeddings, LoadError> {
@@ -58,11 +68,11 @@ impl EncoderLane {
         }
         let mut done = n_current;
         for batch in missing.chunks(BATCH) {
-            if load.stop.is_asked() {
+            if self.stop.is_asked() {
                 let reason = "the daemon is stopping; embedding goes on at the next start";
                 return Err(LoadError::Environment(reason.to_owned()));
             }
-            (load.progress)(Part::Embeddings, "embedding overviews", Some((done, texts.len())));
+            (self.progress)(Part::Embeddings, "embedding overviews", Some((done, texts.len())));
             let batch = encode_batch(encoder, batch)?;
             let writes = batch.iter().map(|(movie, embedding)| Write::Embedding {
                 space: Arc::clone(&space),
@@ -82,7 +92,6 @@ impl EncoderLane {
     /// Reopens the index of these embeddings, or builds and saves it.
     fn index(
         &self,
-        load: &Load<'_>,
         space: &EmbeddingSpace,
         (texts, embeddings): (&[MovieText], &Embeddings),
     ) -> Result<VectorIndex, LoadError> {
@@ -94,7 +103,7 @@ impl EncoderLane {
             Err(error) => tracing::warn!(%error, "the saved vector index cannot be used and is built again"),
         }
         let total = embeddings.len();
-        let progress = |done| (load.progress)(Part::VectorIndex, "building the index", Some((done, total)));
+        let progress = |done| (self.progress)(Part::VectorIndex, "building the index", Some((done, total)));
         let vectors =
             texts.iter().filter_map(|text| Some((text.movie, embeddings.get(&text.movie)?.components.as_slice())));
         let index = VectorIndex::build(space.clone(), vectors, &progress)
@@ -131,32 +140,47 @@ impl ModelLoader for EncoderLane {
         // Texts made by another recipe are another space, although the encoder is the same.
         let space =
             EmbeddingSpace { encoder: format!("{id}/{}", settings.embedding_text.name()), dim: encoder.space().dim };
-        let catalogue = &load.base.catalogue;
-        let texts = movie_texts(catalogue, |movie| embedding_text(movie, settings.embedding_text));
-        let embeddings = self.embed(load, (&encoder, &space), &texts)?;
-        let index = self.index(load, &space, (&texts, &embeddings))?.with_scan(texts.iter().map(|text| text.movie));
-        let (encoder, index): (Arc<dyn TextEncoder>, Arc<dyn NearestNeighbors>) = (Arc::new(encoder), Arc::new(index));
-        let scorer = Semantic::fit(Arc::clone(catalogue), Arc::clone(&encoder), Arc::clone(&index));
-        let lexical = Arc::clone(&load.base.bm25);
-        let item_knn = Arc::clone(&load.base.item_knn);
-        let prompt_search = PromptSearch::fit(Arc::clone(catalogue), lexical, item_knn, Some((encoder, index)));
-        let semantic = Arc::new(SemanticSearch { id: id.clone(), scorer, prompt_search });
-        self.shared.cell.update(|snapshot| snapshot.semantic = Some(semantic));
+        let work = Work { shared: &self.shared, base: load.base, progress: load.progress, stop: load.stop };
+        let (search, parts) = search_of(&work, (id, Arc::new(encoder), space.clone()))?;
+        let search = Arc::new(search);
+        if !self.shared.cell.update_for(load.base, |snapshot| snapshot.semantic = Some(search)) {
+            return Err(LoadError::fitted_meanwhile());
+        }
+        super::catalogue::embed_again(&self.shared);
         // Embeddings of encoders long gone are let go; the last one's stay for a way back.
         let retire = Write::RetireSpaces { serving: space.encoder.as_str().into() };
         if let Err(error) = self.shared.store.write(vec![retire]) {
             tracing::warn!(%error, "old embeddings stay in the store");
         }
-        Ok(vec![
-            (Part::TextEncoder, id.to_string()),
-            (Part::Embeddings, format!("{} movies embedded", texts.len())),
-            (Part::VectorIndex, format!("{} vectors", embeddings.len())),
-        ])
+        Ok(parts)
     }
 
     fn advice(&self) -> &'static str {
         "tools/run puts all-mpnet-base-v2 there; until then prompts are answered by their words"
     }
+}
+
+/// Search by meaning over one base: embeds what lacks an embedding, builds or reopens the index.
+pub(super) fn search_of(
+    work: &Work<'_>,
+    (id, encoder, space): (ArtifactId, Arc<dyn TextEncoder>, EmbeddingSpace),
+) -> Result<(SemanticSearch, Vec<(Part, String)>), LoadError> {
+    let base = work.base;
+    let recipe = work.shared.settings.embedding_text;
+    let texts = movie_texts(&base.catalogue, |movie| embedding_text(movie, recipe));
+    let embeddings = work.embed((&*encoder, &space), &texts)?;
+    let index = work.index(&space, (&texts, &embeddings))?.with_scan(texts.iter().map(|text| text.movie));
+    let parts = vec![
+        (Part::TextEncoder, id.to_string()),
+        (Part::Embeddings, format!("{} movies embedded", texts.len())),
+        (Part::VectorIndex, format!("{} vectors", embeddings.len())),
+    ];
+    let neighbors: Arc<dyn NearestNeighbors> = Arc::new(index);
+    let scorer = Semantic::fit(Arc::clone(&base.catalogue), Arc::clone(&encoder), Arc::clone(&neighbors));
+    let both = Some((Arc::clone(&encoder), Arc::clone(&neighbors)));
+    let prompt_search =
+        PromptSearch::fit(Arc::clone(&base.catalogue), Arc::clone(&base.bm25), Arc::clone(&base.item_knn), both);
+    Ok((SemanticSearch { id, space, encoder, neighbors, scorer, prompt_search }, parts))
 }
 
 /// What is embedded of each movie, in id order; movies without any text have none.
@@ -190,7 +214,7 @@ fn fingerprint(texts: &[MovieText]) -> String {
 }
 
 /// The first half of the SHA-256.
-fn short_hash(bytes: &[u8]) -> [u8; 16] {
+pub(super) fn short_hash(bytes: &[u8]) -> [u8; 16] {
     let hash = sha256(bytes);
     u128::from_str_radix(&hash.as_str()[..32], 16).expect("a hash is made of hexadecimal digits").to_be_bytes()
 }

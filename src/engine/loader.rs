@@ -56,7 +56,8 @@ pub(super) fn fit(catalogue: Arc<Catalogue>, ratings: Arc<RatingMatrix>) -> Base
     Base {
         titles: TitleResolver::fit(&catalogue),
         suggester: TitleSuggester::fit(&catalogue),
-        popularity: PopularityBaseline::fit(&catalogue, &ratings, PopularityKind::default()),
+        popularity: PopularityBaseline::fit(&catalogue, &ratings, PopularityKind::AllTime),
+        trending: PopularityBaseline::fit(&catalogue, &ratings, PopularityKind::Recent),
         item_knn,
         pearson: ItemKnn::fit(Arc::clone(&catalogue), Arc::clone(&ratings), Similarity::Pearson),
         profile_knn: ProfileKnn::fit(Arc::clone(&catalogue), &ratings, neighbors, ProfileWeights::default()),

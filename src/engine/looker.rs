@@ -27,6 +27,13 @@ pub(super) enum LoadError {
     Environment(String),
 }
 
+impl LoadError {
+    /// What was prepared is for a base that does not answer any more.
+    pub(super) fn fitted_meanwhile() -> Self {
+        Self::Environment("the catalogue was fitted anew meanwhile; it is tried again at the next look".to_owned())
+    }
+}
+
 impl From<ArtifactError> for LoadError {
     fn from(error: ArtifactError) -> Self {
         let reason = error.to_string();

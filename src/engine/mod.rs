@@ -5,26 +5,42 @@
 
 mod answers;
 mod background_fit;
+mod catalogue;
 mod cell;
+mod desk;
 mod encoder_lane;
 mod lane;
+mod list;
 mod loader;
 mod looker;
 mod network_lane;
+mod overlay;
+mod pages;
+mod people;
+mod question;
 mod ranking_lane;
+mod reasons;
+mod refit;
 mod search;
 mod snapshot;
 mod status;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, oneshot};
 
-pub use answers::{Explained, RankBy, Recommendations, RecommendedMovie, UserQuestion};
+pub use crate::recommend::HouseholdRule;
+pub use crate::store::WriteSummary;
+pub use catalogue::{ListedMovies, MovieOrder, MovieRequest};
+pub use people::{NewRating, Person, SimilarPerson, StoredRating};
+pub use question::{
+    Contribution, FilmEffect, LONGEST_LIST, MAX_EXCLUDED, MAX_GIVEN, MAX_PEOPLE, Page, Question, RankBy, Reasons,
+    Recommendations, RecommendedMovie,
+};
 pub use search::{
     CatalogueMovie, Found, PromptMethod, ReadPrompt, ResolvedTitle, Similar, SimilarMethod, SuggestedTitle, TextMode,
     TextQuestion,
@@ -33,14 +49,17 @@ pub use status::{ModelReport, ModelState, Part, PartState, Status};
 
 use crate::artifact::ArtifactKind;
 use crate::config::Config;
-use crate::domain::{MovieId, UserId};
+use crate::domain::{MovieFilter, MovieId, UserId};
 use crate::store::{Store, StoreError};
 use cell::SnapshotCell;
+use desk::Desk;
 use encoder_lane::EncoderLane;
 use lane::{Lane, Stop};
 use loader::RuntimeSlot;
 use network_lane::NetworkLane;
+use pages::Pages;
 use ranking_lane::RankingLane;
+use refit::Refit;
 use snapshot::{Base, Snapshot};
 
 /// Why a question was not answered.
@@ -49,6 +68,15 @@ pub enum EngineError {
     /// As many questions as allowed are being answered, or a model's queue is full.
     #[error("too many requests at once")]
     Overloaded,
+    /// The question cannot be answered as it stands; the text says why.
+    #[error("{0}")]
+    Unfit(String),
+    /// There is no such thing.
+    #[error("There is no {0} of that id.")]
+    Unknown(&'static str),
+    /// The list that a further page is asked of is not kept any more.
+    #[error("The list has changed since its first page or is not kept any more; ask for the first page again.")]
+    CursorExpired,
     /// The part that would answer is not there yet.
     #[error("{0} cannot be used yet; GET /readyz tells how far it is")]
     NotReady(&'static str),
@@ -80,6 +108,8 @@ struct Settings {
     embedding_text: crate::recommend::EmbeddingText,
     predicted_rating: crate::config::RatingPredictor,
     request_timeout: Duration,
+    /// How often changes are taken into the fit; `None`: only at the next start.
+    refit_interval: Option<Duration>,
 }
 
 /// Answers questions and keeps the snapshot current. Dropping it asks its threads to stop and waits for them.
@@ -101,6 +131,10 @@ struct Shared {
     store: Store,
     settings: Settings,
     runtime: RuntimeSlot,
+    pages: Pages,
+    /// One change of the catalogue at a time, with a number for each.
+    catalogue_changes: Mutex<u64>,
+    refit: Refit,
 }
 
 impl Engine {
@@ -119,8 +153,12 @@ impl Engine {
                 embedding_text: config.embedding_text,
                 predicted_rating: config.predicted_rating,
                 request_timeout: config.http.request_timeout,
+                refit_interval: config.refit_interval,
             },
             runtime: RuntimeSlot::default(),
+            pages: Pages::default(),
+            catalogue_changes: Mutex::new(0),
+            refit: Refit::default(),
         });
         let lanes: Arc<[Lane]> = Arc::new([
             Lane::start("network-loader", NetworkLane::new(Arc::clone(&shared)))?,
@@ -142,6 +180,8 @@ impl Engine {
             let _ = loaded.send(base.map(|_| ()));
             if let Some(base) = fitted {
                 fit_in_background(&shared, &base, &stop);
+                drop(base);
+                keep_fitted(&shared, &stop);
             }
         })?;
         let permits = Arc::new(Semaphore::new(config.http.max_requests));
@@ -174,51 +214,57 @@ impl Engine {
         Some((user, movie.title.clone()))
     }
 
-    /// Movies for a user.
-    pub async fn recommend(
+    /// A page of movies for a question.
+    pub async fn recommend(&self, question: Question, page: Page) -> Result<Answer<Recommendations>, EngineError> {
+        self.answer(move |desk| answers::recommend(desk, &question, &page)).await
+    }
+
+    /// The first `n` movies for a question, without further pages.
+    pub async fn recommend_first(
         &self,
-        user: UserId,
-        question: UserQuestion,
+        question: Question,
+        n: usize,
+        explain: bool,
     ) -> Result<Answer<Recommendations>, EngineError> {
-        self.answer(move |snapshot| answers::recommend(snapshot, user, question)).await
+        self.answer(move |desk| answers::recommend_first(desk, &question, (n, explain))).await
     }
 
     /// Movies like the one a text names, or movies that fit the text.
     pub async fn title_or_prompt(&self, question: TextQuestion) -> Result<Answer<Found>, EngineError> {
-        self.answer(move |snapshot| search::title_or_prompt(snapshot, &question)).await
+        self.answer(move |desk| search::title_or_prompt(&desk.snapshot, &question)).await
     }
 
     /// Movies like a given one; `None` when the catalogue does not have it.
     pub async fn similar(
         &self,
         movie: MovieId,
-        method: SimilarMethod,
-        top_k: usize,
+        (method, top_k, filter): (SimilarMethod, usize, MovieFilter),
     ) -> Result<Answer<Option<Similar>>, EngineError> {
-        self.answer(move |snapshot| search::similar(snapshot, movie, method, top_k)).await
+        self.answer(move |desk| search::similar(&desk.snapshot, movie, (method, top_k, &filter))).await
     }
 
     /// The movie that a text names, if it names one.
     pub async fn resolve(&self, text: String) -> Result<Answer<Option<ResolvedTitle>>, EngineError> {
-        self.answer(move |snapshot| Ok(search::resolve(snapshot, &text))).await
+        self.answer(move |desk| Ok(search::resolve(&desk.snapshot, &text))).await
     }
 
     /// Titles that begin as typed.
     pub async fn suggest(&self, typed: String, n: usize) -> Result<Answer<Vec<SuggestedTitle>>, EngineError> {
-        self.answer(move |snapshot| Ok(search::suggest(snapshot, &typed, n))).await
+        self.answer(move |desk| Ok(search::suggest(&desk.snapshot, &typed, n))).await
     }
 
     async fn answer<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Snapshot) -> Result<T, EngineError> + Send + 'static,
+        work: impl FnOnce(&Desk) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<Answer<T>, EngineError> {
         let asked = Instant::now();
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| EngineError::Overloaded)?;
         let snapshot = self.shared.cell.load().ok_or(EngineError::NotReady("the catalogue"))?;
         let generation = snapshot.generation;
+        let desk = Desk { snapshot, shared: Arc::clone(&self.shared) };
         let working = tokio::task::spawn_blocking(move || {
             let started = Instant::now();
-            let content = work(&snapshot);
+            let content = work(&desk);
             // The permit goes back only when the work is really over, even if the asker left.
             drop(permit);
             (content, started)
@@ -232,7 +278,7 @@ impl Engine {
 }
 
 /// A defect there must not take the answers along: the methods of the base go on serving.
-fn fit_in_background(shared: &Shared, base: &Base, stop: &Stop) {
+fn fit_in_background(shared: &Shared, base: &Arc<Base>, stop: &Stop) {
     if catch_unwind(AssertUnwindSafe(|| background_fit::fit(shared, base, stop))).is_err() {
         tracing::error!("fitting was broken off by a defect; simpler methods answer");
         for part in [Part::Hybrid, Part::RatingModel] {
@@ -243,10 +289,18 @@ fn fit_in_background(shared: &Shared, base: &Base, stop: &Stop) {
     }
 }
 
+/// The same for fits after the first; the one before goes on answering.
+fn keep_fitted(shared: &Shared, stop: &Stop) {
+    while catch_unwind(AssertUnwindSafe(|| refit::run(shared, stop))).is_err() {
+        tracing::error!("fitting anew was broken off by a defect; the fit before goes on answering");
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
         // It holds the lanes too, so it has to end first.
         self.stop.ask();
+        self.shared.refit.stop();
         if let Some(base_loader) = self.base_loader.take() {
             let _ = base_loader.join();
         }

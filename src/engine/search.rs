@@ -1,13 +1,15 @@
 //! The answers to texts and titles: synchronous code that reads one snapshot.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::EngineError;
-use super::answers::{RecommendedMovie, gather, recommend_error, recommended};
-use super::snapshot::{Base, Snapshot};
-use crate::domain::{ItemIdx, Movie, MovieId, Query};
-use crate::recommend::{HybridSimilar, Scorer};
-use crate::understand::{TitleMatch, Understood, Wish};
+use super::answers::{found, recommend_error, scored_in_turn};
+use super::question::RecommendedMovie;
+use super::snapshot::Snapshot;
+use crate::domain::{Catalogue, ItemIdx, Movie, MovieFilter, MovieId, Popularity, Query};
+use crate::recommend::{HybridSimilar, Newcomer, PromptReasons, PromptSearch, Scorer};
+use crate::understand::{Suggestion, TitleMatch, Understood, Wish};
 
 /// How to take a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,23 +92,31 @@ pub struct TextQuestion {
     pub ignored: Vec<String>,
     /// At most so many movies.
     pub top_k: usize,
+    /// What every movie must be like.
+    pub filter: MovieFilter,
 }
 
 /// A movie of the catalogue. It keeps what it was found in alive, so that nothing is copied.
 #[derive(Clone, Debug)]
 pub struct CatalogueMovie {
-    base: Arc<Base>,
+    catalogue: Arc<Catalogue>,
     item: ItemIdx,
 }
 
 impl CatalogueMovie {
-    fn find(base: &Arc<Base>, movie: MovieId) -> Option<Self> {
-        Some(Self { item: base.catalogue.item_idx(movie)?, base: Arc::clone(base) })
+    pub(super) fn find(snapshot: &Snapshot, movie: MovieId) -> Option<Self> {
+        let (catalogue, item) = snapshot.find(movie)?;
+        Some(Self { item, catalogue: Arc::clone(catalogue) })
     }
 
     /// The movie.
     pub fn movie(&self) -> &Movie {
-        self.base.catalogue.movie(self.item)
+        self.catalogue.movie(self.item)
+    }
+
+    /// Its figures.
+    pub fn popularity(&self) -> Popularity {
+        self.catalogue.popularity(self.item)
     }
 }
 
@@ -163,31 +173,48 @@ pub struct SuggestedTitle {
 
 /// Titles that begin as typed, the likeliest first.
 pub(super) fn suggest(snapshot: &Snapshot, typed: &str, n: usize) -> Vec<SuggestedTitle> {
-    let base = &snapshot.base;
-    let suggested = base.suggester.suggest(typed, n).into_iter();
-    suggested
-        .filter_map(|suggestion| {
-            let movie = CatalogueMovie::find(base, suggestion.movie)?;
-            Some(SuggestedTitle { movie, kind: suggestion.kind.name() })
-        })
-        .collect()
+    let Snapshot { base, overlay, .. } = snapshot;
+    let mut suggested = base.suggester.suggest(typed, n + overlay.len());
+    if !overlay.is_empty() {
+        suggested.retain(|suggestion| !overlay.changes(suggestion.movie));
+        suggested.extend(overlay.suggester.suggest(typed, n));
+        // Of those that fit alike, the ones of the base come first, which people know.
+        suggested.sort_by_key(|suggestion| suggestion.kind);
+        suggested.truncate(n);
+    }
+    let titled = |suggestion: Suggestion| {
+        let movie = CatalogueMovie::find(snapshot, suggestion.movie)?;
+        Some(SuggestedTitle { movie, kind: suggestion.kind.name() })
+    };
+    suggested.into_iter().filter_map(titled).collect()
 }
 
 /// The movie that a text names, if it names one.
 pub(super) fn resolve(snapshot: &Snapshot, text: &str) -> Option<ResolvedTitle> {
-    let base = &snapshot.base;
-    let TitleMatch { movie, confidence, alternatives, year: _ } = base.titles.resolve(text)?;
-    let alternatives = alternatives.into_iter().filter_map(|movie| CatalogueMovie::find(base, movie)).collect();
-    Some(ResolvedTitle { movie: CatalogueMovie::find(base, movie)?, confidence: confidence.name(), alternatives })
+    let Snapshot { base, overlay, .. } = snapshot;
+    let known = base.titles.resolve(text);
+    let new = if overlay.is_empty() { None } else { overlay.titles.resolve(text) };
+    let confidence = known.iter().chain(&new).map(|found| found.confidence).min()?;
+    // Surest first, and of equally sure ones those that people know.
+    let mut found: Vec<TitleMatch> = known.into_iter().chain(new).collect();
+    found.sort_by_key(|found| found.confidence);
+    let of_base = |movie: &MovieId| overlay.catalogue.item_idx(*movie).is_some() || !overlay.changes(*movie);
+    let movies = found.into_iter().flat_map(|found| std::iter::once(found.movie).chain(found.alternatives));
+    let mut movies: Vec<MovieId> = movies.filter(of_base).collect();
+    let mut seen = HashSet::new();
+    movies.retain(|movie| seen.insert(*movie));
+    let mut movies = movies.into_iter().filter_map(|movie| CatalogueMovie::find(snapshot, movie));
+    Some(ResolvedTitle { movie: movies.next()?, confidence: confidence.name(), alternatives: movies.collect() })
 }
 
 /// Movies like the one the text names, or movies that fit the text.
-pub(super) fn title_or_prompt(snapshot: &Snapshot, question: &TextQuestion) -> Result<Found, EngineError> {
-    let TextQuestion { text, mode, method, ignored, top_k } = question;
+pub(super) fn title_or_prompt(snapshot: &Arc<Snapshot>, question: &TextQuestion) -> Result<Found, EngineError> {
+    let TextQuestion { text, mode, method, top_k, filter, .. } = question;
     let base = &snapshot.base;
     let title = if *mode == TextMode::Prompt { None } else { resolve(snapshot, text) };
     if let Some(title) = title {
-        let movies = neighbours(snapshot, title.movie.movie().id, SimilarMethod::default(), *top_k)?;
+        let wanted = (SimilarMethod::default(), *top_k, filter);
+        let movies = neighbours(snapshot, title.movie.movie().id, wanted)?;
         let method = movies.first().map_or(SimilarMethod::default().name(), |movie| movie.method);
         return Ok(Found { method, movies, title: Some(title), prompt: None });
     }
@@ -195,7 +222,7 @@ pub(super) fn title_or_prompt(snapshot: &Snapshot, question: &TextQuestion) -> R
         return Ok(Found { movies: Vec::new(), title: None, method: "title", prompt: None });
     }
     let scorer: &dyn Scorer = match method {
-        PromptMethod::Fused => return fused(snapshot, text, ignored, *top_k),
+        PromptMethod::Fused => return fused(snapshot, question),
         PromptMethod::Semantic => snapshot
             .semantic
             .as_ref()
@@ -204,52 +231,116 @@ pub(super) fn title_or_prompt(snapshot: &Snapshot, question: &TextQuestion) -> R
         PromptMethod::Bm25 => &*base.bm25,
         PromptMethod::TfIdf => &base.tfidf,
     };
-    let query = Query { text: Some(text.clone()), n: *top_k, ..Query::default() };
-    let movies = gather(base, &query, &[scorer])?;
+    let query = Query { text: Some(text.clone()), n: *top_k, ..unchanged(snapshot, filter) };
+    let movies = found(snapshot, scored_in_turn(base, &query, &[scorer])?);
     Ok(Found { method: scorer.name(), movies, title: None, prompt: None })
 }
 
 /// Movies like a given one; `None` when the catalogue does not have it.
 pub(super) fn similar(
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     movie: MovieId,
-    method: SimilarMethod,
-    top_k: usize,
+    wanted: (SimilarMethod, usize, &MovieFilter),
 ) -> Result<Option<Similar>, EngineError> {
-    let Some(found) = CatalogueMovie::find(&snapshot.base, movie) else { return Ok(None) };
-    Ok(Some(Similar { movie: found, movies: neighbours(snapshot, movie, method, top_k)? }))
+    let Some(found) = CatalogueMovie::find(snapshot, movie) else { return Ok(None) };
+    Ok(Some(Similar { movie: found, movies: neighbours(snapshot, movie, wanted)? }))
+}
+
+/// A query that leaves out what is not any more as the methods of the base know it.
+fn unchanged(snapshot: &Snapshot, filter: &MovieFilter) -> Query {
+    Query { excluded: snapshot.overlay.changed().collect(), filter: filter.clone(), ..Query::default() }
 }
 
 fn neighbours(
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     movie: MovieId,
-    method: SimilarMethod,
-    top_k: usize,
+    (method, top_k, filter): (SimilarMethod, usize, &MovieFilter),
 ) -> Result<Vec<RecommendedMovie>, EngineError> {
     let base = &snapshot.base;
-    let query = Query { seeds: vec![movie], n: top_k, ..Query::default() };
+    if base.catalogue.item_idx(movie).is_none() {
+        return newcomer_neighbours(snapshot, movie, (top_k, filter));
+    }
+    let query = Query {
+        seeds: vec![movie],
+        n: top_k,
+        excluded: snapshot.overlay.removed.clone(),
+        filter: filter.clone(),
+        ..Query::default()
+    };
     // Until there are embeddings, content is words.
     let content: &dyn Scorer = snapshot.semantic.as_ref().map_or(&base.tfidf, |semantic| &semantic.scorer);
-    match method {
-        SimilarMethod::Hybrid => {
-            let hybrid = HybridSimilar::new(&base.catalogue, &base.ratings, (&base.item_knn, content));
-            gather(base, &query, &[&hybrid])
-        }
-        SimilarMethod::ItemKnn => gather(base, &query, &[&*base.item_knn]),
-        SimilarMethod::Pearson => gather(base, &query, &[&base.pearson]),
-        SimilarMethod::Content => gather(base, &query, &[content]),
-    }
+    let hybrid = HybridSimilar::new(&base.catalogue, &base.ratings, (&base.item_knn, content));
+    let scorer: &dyn Scorer = match method {
+        SimilarMethod::Hybrid => &hybrid,
+        SimilarMethod::ItemKnn => &*base.item_knn,
+        SimilarMethod::Pearson => &base.pearson,
+        SimilarMethod::Content => content,
+    };
+    let mut movies = found(snapshot, scored_in_turn(base, &query, &[scorer])?);
+    movies.retain(|found| filter.accepts(found.movie(), found.popularity()));
+    Ok(movies)
 }
 
-fn fused(snapshot: &Snapshot, text: &str, ignored: &[String], top_k: usize) -> Result<Found, EngineError> {
+/// Neighbours of a movie that came after the base: nobody's ratings are known to it, so that its content decides.
+fn newcomer_neighbours(
+    snapshot: &Arc<Snapshot>,
+    movie: MovieId,
+    (top_k, filter): (usize, &MovieFilter),
+) -> Result<Vec<RecommendedMovie>, EngineError> {
+    let Some((catalogue, item)) = snapshot.find(movie) else { return Ok(Vec::new()) };
+    let described = catalogue.movie(item);
+    let text = format!("{} {}", described.genres.join(" "), described.overview.as_deref().unwrap_or_default());
+    let asked = Understood { text: text.trim().to_owned(), ..Understood::default() };
+    let mut query = Query { n: top_k, ..unchanged(snapshot, filter) };
+    query.excluded.insert(movie);
+    let (name, rows) = prompt_rows(snapshot, &asked, &query)?;
+    Ok(found(snapshot, rows.into_iter().map(|(movie, score)| (movie, score, name))))
+}
+
+fn prompt_search(snapshot: &Snapshot) -> (&PromptSearch, Vec<Newcomer<'_>>) {
+    let semantic = snapshot.semantic.as_ref();
+    let search = semantic.map_or(&snapshot.base.prompt_search, |semantic| &semantic.prompt_search);
+    let overlay = &snapshot.overlay;
+    let newcomers = overlay.newcomers(semantic.map(|semantic| semantic.space.encoder.as_str()));
+    let newcomer = |(item, vector)| {
+        let (movie, figures) = (overlay.catalogue.movie(item), overlay.catalogue.popularity(item));
+        Newcomer { movie, figures, vector }
+    };
+    (search, newcomers.map(newcomer).collect())
+}
+
+/// The name of a method, and movies with their scores.
+type PromptRows = (&'static str, Vec<(MovieId, f32)>);
+
+/// What fits a prompt, best first, and the name of the method.
+pub(super) fn prompt_rows(snapshot: &Snapshot, asked: &Understood, query: &Query) -> Result<PromptRows, EngineError> {
+    let (search, mut newcomers) = prompt_search(snapshot);
+    newcomers.retain(|newcomer| !query.excluded.contains(&newcomer.movie.id));
+    let mut query = query.clone();
+    query.excluded.extend(snapshot.overlay.changed());
+    let ranked = search.search(asked, &query, &newcomers).map_err(recommend_error)?;
+    Ok((search.name(), ranked.items().iter().map(|scored| (scored.movie, scored.score.value())).collect()))
+}
+
+/// Why movies fit a prompt.
+pub(super) fn prompt_reasons(
+    snapshot: &Snapshot,
+    asked: &Understood,
+    movies: &[MovieId],
+) -> Result<HashMap<MovieId, PromptReasons>, EngineError> {
+    let (search, newcomers) = prompt_search(snapshot);
+    search.explain(asked, (movies, &newcomers)).map_err(recommend_error)
+}
+
+fn fused(snapshot: &Arc<Snapshot>, question: &TextQuestion) -> Result<Found, EngineError> {
     let base = &snapshot.base;
-    let mut understood = base.prompts.read(text, &base.titles);
-    for key in ignored {
+    let mut understood = base.prompts.read(&question.text, &base.titles);
+    for key in &question.ignored {
         understood.forget(key);
     }
-    let search = snapshot.semantic.as_ref().map_or(&base.prompt_search, |semantic| &semantic.prompt_search);
-    let ranked = search.search(&understood, top_k).map_err(recommend_error)?;
-    let movies = ranked.items().iter().filter_map(|&scored| recommended(base, scored, search.name())).collect();
+    let query = Query { n: question.top_k, filter: question.filter.clone(), ..Query::default() };
+    let (method, rows) = prompt_rows(snapshot, &understood, &query)?;
+    let movies = found(snapshot, rows.into_iter().map(|(movie, score)| (movie, score, method)));
     let wishes = understood.wishes(&base.catalogue);
-    Ok(Found { method: search.name(), movies, title: None, prompt: Some(ReadPrompt { understood, wishes }) })
+    Ok(Found { method, movies, title: None, prompt: Some(ReadPrompt { understood, wishes }) })
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::overlay::Overlay;
 use crate::artifact::ArtifactId;
-use crate::domain::{Catalogue, RatingMatrix};
+use crate::domain::{Catalogue, EmbeddingSpace, ItemIdx, MovieId, RatingMatrix};
+use crate::inference::OnnxRatingNetwork;
 use crate::recommend::ranking::{Cascade, FittedSignals, Hybrid};
 use crate::recommend::{
-    Bm25, ItemKnn, NeuralCf, PairScorer, PopularityBaseline, ProfileKnn, PromptSearch, Ranker, RatingBaseline,
-    RatingModel, Semantic, TfIdf,
+    Bm25, ItemKnn, NearestNeighbors, NeuralCf, PairScorer, PopularityBaseline, ProfileKnn, PromptSearch, Ranker,
+    RatingBaseline, RatingModel, Semantic, TextEncoder, TfIdf,
 };
 use crate::understand::{PromptReader, TitleResolver, TitleSuggester};
 
@@ -19,6 +21,7 @@ pub(super) struct Base {
     pub(super) titles: TitleResolver,
     pub(super) suggester: TitleSuggester,
     pub(super) popularity: PopularityBaseline,
+    pub(super) trending: PopularityBaseline,
     pub(super) item_knn: Arc<ItemKnn>,
     pub(super) pearson: ItemKnn,
     pub(super) profile_knn: ProfileKnn,
@@ -33,6 +36,9 @@ pub(super) struct Base {
 /// A text encoder together with the index of its own embeddings.
 pub(super) struct SemanticSearch {
     pub(super) id: ArtifactId,
+    pub(super) space: EmbeddingSpace,
+    pub(super) encoder: Arc<dyn TextEncoder>,
+    pub(super) neighbors: Arc<dyn NearestNeighbors>,
     pub(super) scorer: Semantic,
     pub(super) prompt_search: PromptSearch,
 }
@@ -40,6 +46,7 @@ pub(super) struct SemanticSearch {
 /// A rating network prepared for the catalogue.
 pub(super) struct Network {
     pub(super) id: ArtifactId,
+    pub(super) model: Arc<OnnxRatingNetwork>,
     pub(super) predictions: Arc<dyn PairScorer>,
     /// The same as a ranking of the whole catalogue.
     pub(super) ranking: NeuralCf,
@@ -62,6 +69,8 @@ pub(super) struct FittedHybrid {
 pub(super) struct Snapshot {
     pub(super) generation: u64,
     pub(super) base: Arc<Base>,
+    /// What of the catalogue has changed since.
+    pub(super) overlay: Arc<Overlay>,
     pub(super) semantic: Option<Arc<SemanticSearch>>,
     pub(super) network: Option<Arc<Network>>,
     pub(super) hybrid: Option<Arc<FittedHybrid>>,
@@ -76,6 +85,7 @@ impl Snapshot {
         Self {
             generation: 1,
             base,
+            overlay: Arc::default(),
             semantic: None,
             network: None,
             hybrid: None,
@@ -86,6 +96,14 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    /// Where a movie is found as it is now.
+    pub(super) fn find(&self, movie: MovieId) -> Option<(&Arc<Catalogue>, ItemIdx)> {
+        if self.overlay.changes(movie) {
+            return Some((&self.overlay.catalogue, self.overlay.catalogue.item_idx(movie)?));
+        }
+        Some((&self.base.catalogue, self.base.catalogue.item_idx(movie)?))
+    }
+
     /// Signals and ranker, once the signals are fitted: a trained ranker before the one fitted with the signals.
     pub(super) fn hybrid(&self) -> Option<Hybrid> {
         let FittedHybrid { signals, ranker } = self.hybrid.as_deref()?;

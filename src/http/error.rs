@@ -10,8 +10,13 @@ use crate::engine::EngineError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorCode {
     BadRequest,
+    Unauthorized,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
+    CursorExpired,
+    TooLarge,
+    UnsupportedMediaType,
     NotReady,
     Overloaded,
     Timeout,
@@ -21,10 +26,15 @@ pub(crate) enum ErrorCode {
 impl ErrorCode {
     /// All codes, for the contract test.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::BadRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::CursorExpired,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
         Self::NotReady,
         Self::Overloaded,
         Self::Timeout,
@@ -34,8 +44,13 @@ impl ErrorCode {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::CursorExpired => "cursor_expired",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
             Self::NotReady => "not_ready",
             Self::Overloaded => "overloaded",
             Self::Timeout => "timeout",
@@ -46,8 +61,13 @@ impl ErrorCode {
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::BadRequest => "The request cannot be understood",
+            Self::Unauthorized => "This needs a key",
+            Self::Forbidden => "This is not allowed",
             Self::NotFound => "There is nothing at this address",
             Self::MethodNotAllowed => "This address does not take this method",
+            Self::CursorExpired => "The list that this page belongs to is gone",
+            Self::TooLarge => "The request is too large",
+            Self::UnsupportedMediaType => "The request is of another kind than this address takes",
             Self::NotReady => "This part of the daemon is not ready yet",
             Self::Overloaded => "Too many requests at once",
             Self::Timeout => "The answer took too long",
@@ -58,8 +78,13 @@ impl ErrorCode {
     pub(super) fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::CursorExpired => StatusCode::GONE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotReady | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -84,11 +109,25 @@ pub(crate) struct HttpError {
     pub(super) detail: String,
     /// The whole story, for the log only.
     pub(super) cause: Option<String>,
+    /// Methods that the address takes, where another was used.
+    pub(super) allowed: Option<String>,
 }
 
 impl HttpError {
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), cause: None }
+        Self { code, detail: detail.into(), cause: None, allowed: None }
+    }
+
+    /// The address is there, but takes only these methods.
+    pub(super) fn other_methods(allowed: String) -> Self {
+        let detail = format!("This address takes {allowed}.");
+        Self { allowed: Some(allowed), ..Self::new(ErrorCode::MethodNotAllowed, detail) }
+    }
+
+    /// A defect; `cause` is for the log.
+    pub(super) fn internal(cause: String) -> Self {
+        let detail = "The log of the daemon tells more under this request id.";
+        Self { cause: Some(cause), ..Self::new(ErrorCode::Internal, detail) }
     }
 
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
@@ -102,12 +141,11 @@ impl From<EngineError> for HttpError {
             EngineError::Overloaded => {
                 Self::new(ErrorCode::Overloaded, "The daemon works on as many requests as it takes; try again shortly.")
             }
+            EngineError::Unfit(detail) => Self::bad_request(detail),
+            EngineError::Unknown(_) => Self::new(ErrorCode::NotFound, error.to_string()),
+            EngineError::CursorExpired => Self::new(ErrorCode::CursorExpired, error.to_string()),
             EngineError::NotReady(_) => Self::new(ErrorCode::NotReady, error.to_string()),
-            EngineError::Internal(cause) => Self {
-                code: ErrorCode::Internal,
-                detail: "The log of the daemon tells more under this request id.".to_owned(),
-                cause: Some(cause),
-            },
+            EngineError::Internal(cause) => Self::internal(cause),
         }
     }
 }

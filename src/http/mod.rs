@@ -3,6 +3,7 @@
 //! A handler reads parameters into domain values, calls the engine, and writes the answer; nothing else. What the
 //! routes take and give is contracted in `schema/openapi.json`.
 
+mod access;
 mod error;
 mod handlers;
 mod hosts;
@@ -13,6 +14,7 @@ mod server;
 mod stream;
 mod wire;
 
+pub use access::{Keys, KeysError};
 pub use server::{Drain, MetricsPage, Server};
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -13,17 +13,18 @@ pub(super) type Reply = Response<Full<Bytes>>;
 
 /// A JSON answer.
 pub(super) fn json_reply(status: StatusCode, body: &impl Serialize) -> Result<Reply, HttpError> {
-    let bytes = serde_json::to_vec(body).map_err(|error| HttpError {
-        code: ErrorCode::Internal,
-        detail: "The answer could not be written.".to_owned(),
-        cause: Some(error.to_string()),
-    })?;
+    let bytes = serde_json::to_vec(body).map_err(|error| HttpError::internal(error.to_string()))?;
     Ok(reply(status, "application/json", bytes))
 }
 
 /// A plain text answer.
 pub(super) fn text_reply(content_type: &'static str, body: String) -> Reply {
     reply(StatusCode::OK, content_type, body.into_bytes())
+}
+
+/// An answer of bytes of some kind.
+pub(super) fn bytes_reply(content_type: &'static str, body: Vec<u8>) -> Reply {
+    reply(StatusCode::OK, content_type, body)
 }
 
 /// The problem document of an error.
@@ -40,8 +41,11 @@ pub(super) fn problem_reply(error: &HttpError, request_id: &str) -> Reply {
     if let Some(seconds) = error.code.retry_after_s() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if error.code == ErrorCode::MethodNotAllowed {
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    if let Some(allowed) = &error.allowed {
+        set_header(&mut response, "allow", allowed);
+    }
+    if error.code == ErrorCode::Unauthorized {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }

@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HOST, HeaderValue};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Version};
@@ -16,10 +18,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::access::Keys;
 use super::error::{ErrorCode, HttpError};
 use super::hosts::Hosts;
+use super::params::Params;
 use super::respond::{Reply, problem_reply, set_header};
-use super::route::{Routes, dispatch};
+use super::route::{BodyKind, Call, Found, Routes, dispatch};
 use super::stream::{Activity, PatientStream};
 use crate::config::HttpConfig;
 use crate::engine::Engine;
@@ -39,6 +43,7 @@ pub(super) struct Door {
     pub(super) config: HttpConfig,
     pub(super) metrics_page: MetricsPage,
     hosts: Hosts,
+    keys: Keys,
     routes: Routes,
     request_ids: RequestIds,
 }
@@ -60,10 +65,16 @@ pub enum Drain {
 
 impl Server {
     /// A server on a bound listener.
-    pub fn new(listener: TcpListener, engine: Arc<Engine>, config: HttpConfig, metrics_page: MetricsPage) -> Self {
+    pub fn new(
+        listener: TcpListener,
+        engine: Arc<Engine>,
+        settings: (HttpConfig, Keys),
+        metrics_page: MetricsPage,
+    ) -> Self {
+        let (config, keys) = settings;
         let hosts = Hosts::new(&config);
         let (routes, request_ids) = (Routes::new(), RequestIds::default());
-        let door = Door { engine, config, metrics_page, hosts, routes, request_ids };
+        let door = Door { engine, config, metrics_page, hosts, keys, routes, request_ids };
         Self { listener, door: Arc::new(door) }
     }
 
@@ -148,6 +159,8 @@ async fn take_queued(
 }
 
 async fn serve_connection(door: Arc<Door>, stream: TcpStream, slot: OwnedSemaphorePermit, stop: watch::Receiver<bool>) {
+    // A client that is gone already gets no answer anyway; an address that is nobody's has no rights.
+    let peer = stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
     let activity = Arc::new(Activity::default());
     let mut builder = http1::Builder::new();
     builder
@@ -158,7 +171,7 @@ async fn serve_connection(door: Arc<Door>, stream: TcpStream, slot: OwnedSemapho
         let (door, stop, activity) = (Arc::clone(&door), stop.clone(), Arc::clone(&activity));
         async move {
             activity.set_working(true);
-            let mut response = answer(&door, &request).await;
+            let mut response = answer(&door, request, peer).await;
             if *stop.borrow() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
@@ -188,17 +201,15 @@ async fn serve_connection(door: Arc<Door>, stream: TcpStream, slot: OwnedSemapho
 }
 
 /// One request: id, deadline, answer or problem, one log line.
-async fn answer(door: &Arc<Door>, request: &Request<Incoming>) -> Reply {
+async fn answer(door: &Arc<Door>, request: Request<Incoming>, peer: IpAddr) -> Reply {
     let started = Instant::now();
     let request_id = door.request_ids.next();
-    let found = door.routes.find(request.uri().path());
-    let template = found.map_or("unknown", |(route, _)| route.template());
+    let is_head = request.method() == Method::HEAD;
+    let found = door.routes.find(request.method(), request.uri().path());
+    let template = if let Found::Route(route, _) = &found { route.template() } else { "unknown" };
     let work = async {
-        check_host(request, &door.hosts)?;
-        let (route, parameter) = found.ok_or_else(|| {
-            HttpError::new(ErrorCode::NotFound, "GET /openapi.json lists every address of this daemon.")
-        })?;
-        dispatch(door, route, parameter, request).await
+        let call = admit(door, request, found, peer).await?;
+        dispatch(door, &call).await
     };
     let outcome = tokio::time::timeout(door.config.request_timeout, work).await.unwrap_or_else(|_| {
         Err(HttpError::new(ErrorCode::Timeout, "The request was given up; try again when the daemon is less busy."))
@@ -208,11 +219,48 @@ async fn answer(door: &Arc<Door>, request: &Request<Incoming>) -> Reply {
         problem_reply(&error, &request_id)
     });
     set_header(&mut response, "x-request-id", &request_id);
-    if request.method() == Method::HEAD {
+    if is_head {
         *response.body_mut() = http_body_util::Full::default();
     }
     report(template, &response, started.elapsed(), &request_id);
     response
+}
+
+/// Everything that is checked before a handler sees a request, and its body.
+async fn admit(door: &Door, request: Request<Incoming>, found: Found, peer: IpAddr) -> Result<Call, HttpError> {
+    check_host(&request, &door.hosts)?;
+    let (route, path) = match found {
+        Found::Route(route, path) => (route, path),
+        Found::OtherMethods(allowed) => return Err(HttpError::other_methods(allowed)),
+        Found::Nothing => {
+            let detail = "GET /openapi.json lists every address of this daemon.";
+            return Err(HttpError::new(ErrorCode::NotFound, detail));
+        }
+    };
+    door.keys.check(route.access(), request.headers(), peer)?;
+    let params = Params::parse(request.uri().query(), route.parameters())?;
+    let body = match route.body() {
+        Some(kind) => read_body(request, kind, door.config.max_body_bytes).await?,
+        None => Bytes::new(),
+    };
+    Ok(Call { route, path, params, body })
+}
+
+/// The body of a request, of the kind that is wanted. How long it may take is limited with the request as a whole.
+async fn read_body(request: Request<Incoming>, kind: BodyKind, most: usize) -> Result<Bytes, HttpError> {
+    let given = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let given = given.split(';').next().unwrap_or_default().trim();
+    if !given.eq_ignore_ascii_case(kind.media_type()) {
+        let detail = format!("The body must be {}, and the header Content-Type must say so.", kind.media_type());
+        return Err(HttpError::new(ErrorCode::UnsupportedMediaType, detail));
+    }
+    let body = Limited::new(request.into_body(), most).collect().await;
+    body.map(|body| body.to_bytes()).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            return HttpError::new(ErrorCode::TooLarge, format!("A body may have at most {most} bytes."));
+        }
+        HttpError::bad_request("The body broke off.")
+    })
 }
 
 /// One line for what an operator should know of. Being busy is not: under overload the log would be one more load, and
@@ -225,7 +273,15 @@ fn log(error: &HttpError, route: &'static str, request_id: &str) {
         ErrorCode::Overloaded | ErrorCode::NotReady => {
             tracing::debug!(request_id, route, code, cause, "request refused");
         }
-        ErrorCode::BadRequest | ErrorCode::NotFound | ErrorCode::MethodNotAllowed => {}
+        ErrorCode::Unauthorized | ErrorCode::Forbidden => {
+            tracing::info!(request_id, route, code, "request refused");
+        }
+        ErrorCode::BadRequest
+        | ErrorCode::NotFound
+        | ErrorCode::MethodNotAllowed
+        | ErrorCode::CursorExpired
+        | ErrorCode::TooLarge
+        | ErrorCode::UnsupportedMediaType => {}
     }
 }
 

@@ -93,9 +93,13 @@ mod tests {
     #[test]
     fn rounding_goes_to_the_nearest_of_sixteen_bits() {
         let unit = 0x3f80;
-        for (bits, expected) in
-            [(0x3f80_0000, unit), (0x3f80_7fff, unit), (0x3f80_8000, unit), (0x3f80_8001, 0x3f81), (0xbf80_0001, 0xbf80)]
-        {
+        for (bits, expected) in [
+            (0x3f80_0000, unit),
+            (0x3f80_7fff, unit),
+            (0x3f80_8000, unit),
+            (0x3f80_8001, 0x3f81),
+            (0xbf80_0001, 0xbf80),
+        ] {
             assert_eq!(to_bf16(f32::from_bits(bits)), expected, "{bits:x}");
         }
         assert_eq!([to_bf16(0.0), to_bf16(-0.0)], [0, 0x8000]);

@@ -5,7 +5,7 @@
 //! and Beyond", 2009, with the logarithm that Lucene made non-negative). Words are stemmed with Snowball's English
 //! stemmer; stop words are left out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rust_stemmers::{Algorithm, Stemmer};
@@ -27,6 +27,7 @@ pub struct Bm25 {
     columns: HashMap<String, u32>,
     /// Row = word, column = movie, value = the word's share of the score.
     postings: SparseRows,
+    mean_length: f32,
 }
 
 impl Bm25 {
@@ -45,41 +46,82 @@ impl Bm25 {
         let n_documents = documents.len() as f32;
         let entries = (0_u32..).zip(by_word.values()).flat_map(|(column, movies)| {
             let frequency = movies.len() as f32;
-            let idf = (1.0 + (n_documents - frequency + 0.5) / (frequency + 0.5)).ln();
+            let idf = idf(n_documents, frequency);
             let lengths = &lengths;
-            movies.iter().map(move |&(item, count)| {
-                let count = count as f32;
-                let norm = K1 * (1.0 - B + B * lengths[item as usize] / mean_length);
-                (column, item, idf * count * (K1 + 1.0) / (count + norm))
-            })
+            movies
+                .iter()
+                .map(move |&(item, count)| (column, item, idf * saturated(count, lengths[item as usize] / mean_length)))
         });
         let postings = SparseRows::from_sorted(by_word.len(), documents.len(), entries);
         let columns = (0_u32..).zip(by_word.keys()).map(|(column, &word)| (word.to_owned(), column)).collect();
-        Self { catalogue, columns, postings }
+        Self { catalogue, columns, postings, mean_length }
     }
 
     /// The movies that share a word with the text. Scores are shares of the largest that any movie could reach, so that
     /// they are comparable between prompts: a movie that has only the one common word of ten stays near zero. By
     /// ascending row.
     pub fn matches(&self, text: &str) -> Vec<(ItemIdx, f32)> {
+        self.matches_beside(text, &[]).0
+    }
+
+    /// The same when there are movies beside those that were indexed: their shares too, in the order given. They score
+    /// as if they had been indexed, by the frequencies of those that were.
+    pub fn matches_beside(&self, text: &str, others: &[&Movie]) -> (Vec<(ItemIdx, f32)>, Vec<f32>) {
         let stem = Stems::new();
-        let mut asked: Vec<u32> = words(text).filter_map(|word| self.columns.get(&stem.of(&word)?).copied()).collect();
         // A repeated word counts once; sums are taken in one order, so that equal questions get equal bits.
-        asked.sort_unstable();
-        asked.dedup();
+        let asked: BTreeSet<String> = words(text).filter_map(|word| stem.of(&word)).collect();
+        let counts: Vec<BTreeMap<String, u32>> = others.iter().map(|movie| stem.counts(movie)).collect();
         let mut sums = vec![0.0_f32; self.catalogue.len()];
+        let mut sums_beside = vec![0.0_f32; others.len()];
         let mut attainable = 0.0;
-        for column in asked {
-            let (items, values) = self.postings.row(column as usize);
-            attainable += values.iter().copied().fold(0.0, f32::max);
+        for word in &asked {
+            let known = self.columns.get(word).map(|&column| self.postings.row(column as usize));
+            let (items, values) = known.unwrap_or_default();
+            let mut most = values.iter().copied().fold(0.0, f32::max);
             for (&item, value) in items.iter().zip(values) {
                 sums[item as usize] += value;
             }
+            for (sum, counts) in sums_beside.iter_mut().zip(&counts) {
+                let Some(&count) = counts.get(word) else { continue };
+                let length = counts.values().sum::<u32>() as f32 / self.mean_length;
+                let own = idf(self.catalogue.len() as f32, items.len() as f32) * saturated(count, length);
+                *sum += own;
+                most = most.max(own);
+            }
+            attainable += most;
         }
         // Every share is above zero: idf is.
         let matched = (0..).map(ItemIdx).zip(sums).filter(|&(_, sum)| sum > 0.0);
-        matched.map(|(item, sum)| (item, sum / attainable)).collect()
+        let shares = matched.map(|(item, sum)| (item, sum / attainable)).collect();
+        let beside = sums_beside.into_iter().map(|sum| if sum > 0.0 { sum / attainable } else { 0.0 });
+        (shares, beside.collect())
     }
+
+    /// Words of the text that a movie's texts have, as the text spells them, rarest first.
+    pub fn common_words(&self, text: &str, movie: &Movie) -> Vec<String> {
+        let stem = Stems::new();
+        let counts = stem.counts(movie);
+        let mut common: Vec<(usize, String)> = Vec::new();
+        for word in words(text) {
+            let Some(stem) = stem.of(&word).filter(|stem| counts.contains_key(stem)) else { continue };
+            let frequency = self.columns.get(&stem).map_or(0, |&column| self.postings.row(column as usize).0.len());
+            if common.iter().all(|(_, other)| *other != word) {
+                common.push((frequency, word));
+            }
+        }
+        common.sort();
+        common.into_iter().map(|(_, word)| word).collect()
+    }
+}
+
+fn idf(n_documents: f32, frequency: f32) -> f32 {
+    (1.0 + (n_documents - frequency + 0.5) / (frequency + 0.5)).ln()
+}
+
+/// What `count` occurrences weigh in a document of so many mean lengths.
+fn saturated(count: u32, length: f32) -> f32 {
+    let count = count as f32;
+    count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * length))
 }
 
 impl Scorer for Bm25 {
@@ -130,6 +172,25 @@ impl Stems {
 mod tests {
     use super::*;
     use crate::recommend::sample;
+
+    #[test]
+    fn a_movie_that_was_not_indexed_scores_as_if_it_had_been() {
+        let (catalogue, _) = sample::movies_and_ratings();
+        let bm25 = Bm25::fit(Arc::clone(&catalogue));
+        let text = "robots fly to a distant planet of lovers";
+        let others: Vec<&Movie> = catalogue.movies().iter().collect();
+        let (indexed, beside) = bm25.matches_beside(text, &others);
+        for (row, movie) in (0..).zip(catalogue.movies()) {
+            let expected = indexed.iter().find(|(item, _)| *item == ItemIdx(row)).map_or(0.0, |&(_, share)| share);
+            assert!((beside[row as usize] - expected).abs() < 1e-5, "{}", movie.title);
+        }
+        // A word that only the other movie has counts for all: nobody else reaches the most.
+        let mut new = Movie::new(crate::domain::MovieId(99), "New");
+        new.overview = Some("Robots in a zeppelin.".to_owned());
+        let (indexed, beside) = bm25.matches_beside("robots zeppelin", &[&new]);
+        assert!(indexed.iter().all(|&(_, share)| share < beside[0]), "{indexed:?} {beside:?}");
+        assert_eq!(bm25.common_words("the ZEPPELINS zeppelins xyz", &new), ["zeppelins"]);
+    }
 
     #[test]
     fn inflected_words_meet_and_rare_words_weigh_more() {

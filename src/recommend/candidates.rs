@@ -40,12 +40,10 @@ impl Scores {
     }
 }
 
-/// The best `query.n` movies that have a score and are not excluded, best first, ties by ascending id.
+/// The best `query.n` movies that have a score, pass the filter and are not excluded, best first, ties by ascending id.
 pub fn rank(scores: &Scores, catalogue: &Catalogue, query: &Query) -> RankedList {
     let excluded: std::collections::HashSet<ItemIdx> = query
-        .history
-        .iter()
-        .map(|rated| rated.movie)
+        .seen()
         .chain(query.seeds.iter().copied())
         .chain(query.excluded.iter().copied())
         .filter_map(|movie| catalogue.item_idx(movie))
@@ -53,6 +51,7 @@ pub fn rank(scores: &Scores, catalogue: &Catalogue, query: &Query) -> RankedList
     let candidates: Vec<ScoredItem> = scores
         .present()
         .filter(|(item, _)| !excluded.contains(item))
+        .filter(|(item, _)| query.filter.accepts(catalogue.movie(*item), catalogue.popularity(*item)))
         .map(|(item, score)| ScoredItem { movie: catalogue.movie(item).id, score })
         .collect();
     RankedList::new(top_k(candidates, query.n, ScoredItem::ranking_order))

@@ -11,7 +11,7 @@ use super::{
     HybridSimilar, ItemKnn, ItemNeighbors, NeuralCf, PopularityBaseline, PopularityKind, ProfileKnn, ProfileWeights,
     RatingBaseline, RatingModel, RatingOptions, RecommendError, Scorer, Scores, Semantic, Similarity, TfIdf, recommend,
 };
-use crate::domain::{Catalogue, MovieId, Query, RatedMovie, Rating, RatingMatrix, UserId};
+use crate::domain::{Catalogue, MovieFilter, MovieId, Query, RatedMovie, Rating, RatingMatrix, UserId};
 
 /// [`HybridSimilar`] with what it borrows.
 struct Hybrid {
@@ -90,6 +90,10 @@ fn check(method: &dyn Scorer, catalogue: &Catalogue, query: &Query) -> Option<us
     for movie in left_out {
         assert!(!movies.contains(movie), "{name}: {movie} was to be left out");
     }
+    for item in movies.iter().filter_map(|&movie| catalogue.item_idx(movie)) {
+        let (movie, figures) = (catalogue.movie(item), catalogue.popularity(item));
+        assert!(query.filter.accepts(movie, figures), "{name}: {} does not pass the filter", movie.title);
+    }
     Some(list.items().len())
 }
 
@@ -99,6 +103,8 @@ fn rich_query() -> Query {
     Query {
         user: Some(UserId(3)),
         history: vec![rated(10, 5.0), rated(40, 1.0)],
+        include_seen: false,
+        filter: MovieFilter { no_genres: vec!["Romance".to_owned()], ..MovieFilter::default() },
         seeds: vec![MovieId(20)],
         text: Some("robots on a planet, alone".to_owned()),
         excluded: HashSet::from([MovieId(50)]),
@@ -189,6 +195,8 @@ fn any_query() -> impl Strategy<Value = Query> {
         .prop_map(|(user, history, seeds, text, excluded, asked_at, n)| Query {
             user: user.map(UserId),
             history,
+            include_seen: false,
+            filter: MovieFilter::default(),
             seeds,
             text,
             excluded,

@@ -10,10 +10,11 @@
 //! of the judged prompts (`data/README.md`). Years, languages, lengths and unwanted genres are filters: candidates are
 //! refilled until enough pass or the catalogue ends.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Bm25, ItemKnn, NearestNeighbors, RecommendError, TextEncoder};
-use crate::domain::{Catalogue, Embedding, ItemIdx, Movie, MovieId, RankedList, Score, ScoredItem};
+use crate::domain::{Catalogue, Embedding, ItemIdx, Movie, MovieId, Popularity, Query, RankedList, Score, ScoredItem};
 use crate::math::top_k;
 use crate::understand::Understood;
 
@@ -57,6 +58,9 @@ const DESCRIPTION: Weights = Weights {
     anchor_genres: 0.0,
 };
 
+/// The same without an encoder: words are all there is to go by.
+const WORDS_ALONE: Weights = Weights { lexical: 1.0, ..DESCRIPTION };
+
 /// For a prompt that compares.
 const COMPARISON: Weights = Weights {
     text: 0.8,
@@ -69,6 +73,26 @@ const COMPARISON: Weights = Weights {
     anchor_genres: 0.25,
 };
 
+/// What a score is made of.
+const PARTS: [&str; 6] = ["meaning", "like-the-film", "words", "popularity", "genres", "unwanted"];
+
+/// The parts of one score, which sum to it.
+type Parts = [f32; PARTS.len()];
+
+/// Parts of a score by name, and words that prompt and movie have in common.
+pub type PromptReasons = (Vec<(&'static str, f32)>, Vec<String>);
+
+/// A movie that came, or changed, after the catalogue was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Newcomer<'a> {
+    /// The movie.
+    pub movie: &'a Movie,
+    /// Its figures.
+    pub figures: Popularity,
+    /// Its embedding in the encoder's space.
+    pub vector: Option<&'a Embedding>,
+}
+
 /// Searches one catalogue.
 #[derive(Clone)]
 pub struct PromptSearch {
@@ -79,6 +103,7 @@ pub struct PromptSearch {
     semantic: Option<(Arc<dyn TextEncoder>, Arc<dyn NearestNeighbors>)>,
     /// By catalogue row.
     priors: Vec<f32>,
+    most_votes: u32,
 }
 
 impl std::fmt::Debug for PromptSearch {
@@ -105,9 +130,12 @@ struct Anchor<'a> {
 /// A prompt with everything that is looked up once.
 struct Question<'a> {
     asked: &'a Understood,
+    query: &'a Query,
     meaning: Meaning,
     /// Movies that share words with the text, by ascending row.
     words: Vec<(ItemIdx, f32)>,
+    /// What the newcomers share with it.
+    new_words: Vec<f32>,
     anchors: Vec<Anchor<'a>>,
 }
 
@@ -119,10 +147,10 @@ impl PromptSearch {
         item_knn: Arc<ItemKnn>,
         semantic: Option<(Arc<dyn TextEncoder>, Arc<dyn NearestNeighbors>)>,
     ) -> Self {
-        let votes = (0..catalogue.len() as u32).map(|row| f64::from(catalogue.popularity(ItemIdx(row)).vote_count));
-        let most_votes = votes.clone().fold(1.0, f64::max);
-        let priors = votes.map(|votes| (votes.ln_1p() / most_votes.ln_1p()) as f32).collect();
-        Self { catalogue, lexical, item_knn, semantic, priors }
+        let votes = (0..catalogue.len() as u32).map(|row| catalogue.popularity(ItemIdx(row)).vote_count);
+        let most_votes = votes.clone().max().unwrap_or(0).max(1);
+        let priors = votes.map(|votes| prior(votes, most_votes)).collect();
+        Self { catalogue, lexical, item_knn, semantic, priors, most_votes }
     }
 
     /// Public name of what answers.
@@ -130,15 +158,16 @@ impl PromptSearch {
         if self.semantic.is_some() { "fused" } else { "lexical" }
     }
 
-    /// The `n` best movies for what a prompt asks for.
-    pub fn search(&self, asked: &Understood, n: usize) -> Result<RankedList, RecommendError> {
-        let anchors = asked.anchors.iter().filter_map(|&movie| self.catalogue.item_idx(movie));
-        let question = Question {
-            asked,
-            meaning: self.meaning(asked)?,
-            words: self.lexical.matches(&asked.text),
-            anchors: anchors.map(|item| self.anchor(item)).collect(),
-        };
+    /// The `query.n` best movies for what a prompt asks for, that pass its filter: those of the catalogue that it does
+    /// not exclude, and the newcomers.
+    pub fn search(
+        &self,
+        asked: &Understood,
+        query: &Query,
+        newcomers: &[Newcomer<'_>],
+    ) -> Result<RankedList, RecommendError> {
+        let question = self.question((asked, query), newcomers)?;
+        let n = query.n;
         let mut k = if question.anchors.is_empty() { CANDIDATES } else { COMPARISON_CANDIDATES }.max(n);
         let candidates = loop {
             let candidates = self.candidates(&question, k)?;
@@ -147,11 +176,65 @@ impl PromptSearch {
             }
             k = k.saturating_mul(4).min(self.catalogue.len());
         };
-        let scores = self.scores(&question, &candidates);
-        let found = candidates.iter().zip(scores).filter_map(|(&item, score)| {
-            Some(ScoredItem { movie: self.catalogue.movie(item).id, score: Score::new(score)? })
-        });
+        let known = candidates.iter().map(|&item| self.catalogue.movie(item).id);
+        let known = known.zip(self.parts(&question, &candidates));
+        let new = newcomers.iter().zip(&question.new_words);
+        let new = new.filter(|(newcomer, _)| is_wanted(newcomer.movie, (newcomer.figures, &question)));
+        let new = new.map(|(newcomer, &words)| (newcomer.movie.id, self.parts_of(&question, (newcomer, words))));
+        let found = known
+            .chain(new)
+            .filter_map(|(movie, parts)| Some(ScoredItem { movie, score: Score::new(parts.iter().sum())? }));
         Ok(RankedList::new(top_k(found.collect(), n, ScoredItem::ranking_order)))
+    }
+
+    /// What makes up the scores of movies, by name, and the words of the prompt that their texts have. Movies that are
+    /// neither in the catalogue nor among the newcomers are left out.
+    pub fn explain(
+        &self,
+        asked: &Understood,
+        (movies, newcomers): (&[MovieId], &[Newcomer<'_>]),
+    ) -> Result<HashMap<MovieId, PromptReasons>, RecommendError> {
+        let anything = Query::default();
+        let question = self.question((asked, &anything), newcomers)?;
+        let mut explained = HashMap::with_capacity(movies.len());
+        for &movie in movies {
+            let newcomer = newcomers.iter().zip(&question.new_words).find(|(newcomer, _)| newcomer.movie.id == movie);
+            let known = self.catalogue.item_idx(movie);
+            let (parts, described) = match (newcomer, known) {
+                (Some((newcomer, &words)), _) => (self.parts_of(&question, (newcomer, words)), newcomer.movie),
+                (None, Some(item)) => (self.parts(&question, &[item])[0], self.catalogue.movie(item)),
+                (None, None) => continue,
+            };
+            let parts = PARTS.into_iter().zip(parts).filter(|&(_, part)| part != 0.0).collect();
+            explained.insert(movie, (parts, self.lexical.common_words(&asked.text, described)));
+        }
+        Ok(explained)
+    }
+
+    fn weights(&self, anchors: &[Anchor<'_>]) -> Weights {
+        match (&self.semantic, anchors) {
+            (None, []) => WORDS_ALONE,
+            (Some(_), []) => DESCRIPTION,
+            (_, _) => COMPARISON,
+        }
+    }
+
+    fn question<'a>(
+        &'a self,
+        (asked, query): (&'a Understood, &'a Query),
+        newcomers: &[Newcomer<'_>],
+    ) -> Result<Question<'a>, RecommendError> {
+        let new: Vec<&Movie> = newcomers.iter().map(|newcomer| newcomer.movie).collect();
+        let (words, new_words) = self.lexical.matches_beside(&asked.text, &new);
+        let anchors = asked.anchors.iter().filter_map(|&movie| self.catalogue.item_idx(movie));
+        Ok(Question {
+            asked,
+            query,
+            meaning: self.meaning(asked)?,
+            words,
+            new_words,
+            anchors: anchors.map(|item| self.anchor(item)).collect(),
+        })
     }
 
     fn meaning(&self, asked: &Understood) -> Result<Meaning, RecommendError> {
@@ -179,7 +262,7 @@ impl PromptSearch {
 
     /// Movies near in meaning or in words that pass the filters, by ascending row.
     fn candidates(&self, question: &Question<'_>, k: usize) -> Result<Vec<ItemIdx>, RecommendError> {
-        let Question { asked, meaning, words, anchors } = question;
+        let Question { asked, query, meaning, words, anchors, .. } = question;
         let mut found = strongest(words, k);
         if let Some((_, neighbors)) = &self.semantic {
             for vector in meaning.text.iter().chain(anchors.iter().filter_map(|anchor| anchor.vector.as_ref())) {
@@ -196,13 +279,17 @@ impl PromptSearch {
         }
         found.sort_unstable();
         found.dedup();
-        found.retain(|&item| passes(self.catalogue.movie(item), asked));
+        found.retain(|&item| {
+            let movie = self.catalogue.movie(item);
+            !query.excluded.contains(&movie.id) && is_wanted(movie, (self.catalogue.popularity(item), question))
+        });
         Ok(found)
     }
 
-    fn scores(&self, question: &Question<'_>, items: &[ItemIdx]) -> Vec<f32> {
-        let Question { asked, meaning, words, anchors } = question;
-        let weights = if anchors.is_empty() { DESCRIPTION } else { COMPARISON };
+    /// The parts of the items' scores, in the order of [`PARTS`].
+    fn parts(&self, question: &Question<'_>, items: &[ItemIdx]) -> Vec<Parts> {
+        let Question { asked, meaning, words, anchors, .. } = question;
+        let weights = self.weights(anchors);
         let movies: Vec<MovieId> = items.iter().map(|&item| self.catalogue.movie(item).id).collect();
         // A movie without an embedding has nothing in common with any text.
         let cosines = |vector: Option<&Embedding>| match (&self.semantic, vector) {
@@ -212,7 +299,7 @@ impl PromptSearch {
         let text = cosines(meaning.text.as_ref());
         let unwanted: Vec<_> = meaning.unwanted.iter().map(|topic| cosines(Some(topic))).collect();
         let of_anchors: Vec<_> = anchors.iter().map(|anchor| cosines(anchor.vector.as_ref())).collect();
-        let score = |(place, &item): (usize, &ItemIdx)| {
+        let parts = |(place, &item): (usize, &ItemIdx)| {
             let movie = self.catalogue.movie(item);
             let likeness = |(anchor, cosines): (&Anchor<'_>, &Vec<Option<f32>>)| {
                 weights.anchors * cosines[place].unwrap_or(0.0)
@@ -221,15 +308,52 @@ impl PromptSearch {
             };
             let likeness = anchors.iter().zip(&of_anchors).map(likeness).sum::<f32>() / anchors.len().max(1) as f32;
             let unwanted = unwanted.iter().map(|cosines| cosines[place].unwrap_or(0.0) - UNRELATED).fold(0.0, f32::max);
-            weights.text * text[place].unwrap_or(0.0)
-                + likeness
-                + weights.lexical * value_of(words, item)
-                + weights.prior * self.priors[item.row()]
-                + weights.genres * share_of_genres(movie, &asked.genres)
-                - weights.unwanted * unwanted
+            [
+                weights.text * text[place].unwrap_or(0.0),
+                likeness,
+                weights.lexical * value_of(words, item),
+                weights.prior * self.priors[item.row()],
+                weights.genres * share_of_genres(movie, &asked.genres),
+                -weights.unwanted * unwanted,
+            ]
         };
-        items.iter().enumerate().map(score).collect()
+        items.iter().enumerate().map(parts).collect()
     }
+
+    /// The same for a movie that the catalogue does not have. Nobody's ratings say what it is like.
+    fn parts_of(&self, question: &Question<'_>, (newcomer, words): (&Newcomer<'_>, f32)) -> Parts {
+        let Question { asked, meaning, anchors, .. } = question;
+        let weights = self.weights(anchors);
+        let Newcomer { movie, figures, vector } = newcomer;
+        let cosine = |other: &Embedding| {
+            let dot = |own: &Embedding| own.components().iter().zip(other.components()).map(|(x, y)| x * y).sum();
+            vector.map_or(0.0, dot)
+        };
+        let likeness = |anchor: &Anchor<'_>| {
+            weights.anchors * anchor.vector.as_ref().map_or(0.0, cosine)
+                + weights.anchor_genres * share_of_genres(movie, anchor.genres)
+        };
+        let likeness = anchors.iter().map(likeness).sum::<f32>() / anchors.len().max(1) as f32;
+        let unwanted = meaning.unwanted.iter().map(|topic| cosine(topic) - UNRELATED).fold(0.0, f32::max);
+        [
+            weights.text * meaning.text.as_ref().map_or(0.0, cosine),
+            likeness,
+            weights.lexical * words,
+            weights.prior * prior(figures.vote_count, self.most_votes),
+            weights.genres * share_of_genres(movie, &asked.genres),
+            -weights.unwanted * unwanted,
+        ]
+    }
+}
+
+/// How well known a movie is, from 0 to 1 for the best known of the catalogue.
+fn prior(votes: u32, most: u32) -> f32 {
+    (f64::from(votes).ln_1p() / f64::from(most).ln_1p()) as f32
+}
+
+/// Whether a movie fulfils prompt and filter.
+fn is_wanted(movie: &Movie, (figures, question): (Popularity, &Question<'_>)) -> bool {
+    passes(movie, question.asked) && question.query.filter.accepts(movie, figures)
 }
 
 /// The `k` items with the largest values; of equal ones those of the lower rows.
@@ -273,7 +397,8 @@ mod tests {
         let item_knn = Arc::new(ItemKnn::fit(Arc::clone(&catalogue), ratings, Similarity::Cosine));
         let lexical = Arc::new(Bm25::fit(Arc::clone(&catalogue)));
         let search = PromptSearch::fit(catalogue, lexical, item_knn, None);
-        search.search(asked, 10).unwrap().items().iter().map(|item| item.movie.0).collect()
+        let query = Query { n: 10, ..Query::default() };
+        search.search(asked, &query, &[]).unwrap().items().iter().map(|item| item.movie.0).collect()
     }
 
     #[test]

@@ -101,14 +101,23 @@ impl Scorer for Semantic {
             });
         };
         let left_out = query.history.len() + query.seeds.len() + query.excluded.len();
-        let k = query.n.saturating_add(left_out).saturating_add(SLACK).min(self.neighbors.len());
-        let mut scores = Scores::absent(self.catalogue.len());
-        for (movie, similarity) in self.neighbors.nearest(&vector, k)? {
-            if let Some(item) = self.catalogue.item_idx(movie) {
-                scores.set(item, similarity);
+        let mut k = query.n.saturating_add(left_out).saturating_add(SLACK).min(self.neighbors.len());
+        loop {
+            let mut scores = Scores::absent(self.catalogue.len());
+            let mut n_fit = 0;
+            for (movie, similarity) in self.neighbors.nearest(&vector, k)? {
+                let Some(item) = self.catalogue.item_idx(movie) else { continue };
+                if query.filter.accepts(self.catalogue.movie(item), self.catalogue.popularity(item)) {
+                    scores.set(item, similarity);
+                    n_fit += 1;
+                }
             }
+            // A strict filter needs a longer list, down to the whole catalogue.
+            if query.filter.is_open() || n_fit >= query.n.saturating_add(left_out) || k >= self.neighbors.len() {
+                return Ok(scores);
+            }
+            k = k.saturating_mul(4).min(self.neighbors.len());
         }
-        Ok(scores)
     }
 }
 

@@ -4,6 +4,8 @@
 //! through one writer thread, which commits what is waiting together (group commit) and answers after the commit is
 //! durable. A panic inside redb, as damaged files can cause, is turned into [`StoreError::Damaged`].
 
+mod apply;
+mod compact;
 mod embeddings;
 mod migrate;
 mod movies;
@@ -15,7 +17,7 @@ mod writer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::{Database, DatabaseError, ReadableDatabase};
 
@@ -102,6 +104,14 @@ pub struct StoreOptions {
     pub check_on_open: bool,
 }
 
+impl StoreOptions {
+    fn builder(self) -> redb::Builder {
+        let mut builder = redb::Builder::new();
+        builder.set_cache_size(self.cache_bytes).set_check_integrity_on_open(self.check_on_open);
+        builder
+    }
+}
+
 impl Default for StoreOptions {
     fn default() -> Self {
         Self { cache_bytes: 32 << 20, check_on_open: false }
@@ -111,9 +121,29 @@ impl Default for StoreOptions {
 /// The open store. Cheap to share; closing waits for the writer thread.
 #[derive(Debug)]
 pub struct Store {
-    path: PathBuf,
-    database: Arc<Database>,
+    file: Arc<File>,
     writer: writer::Writer,
+}
+
+/// The open file. Compaction replaces it; who reads the old one may finish.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    options: StoreOptions,
+    database: RwLock<Arc<Database>>,
+}
+
+impl File {
+    fn database(&self) -> Arc<Database> {
+        Arc::clone(&self.database.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Called by the writer thread alone.
+    fn compact(&self) -> Result<(), StoreError> {
+        let compacted = compact::compact(&self.path, &self.database(), &self.options.builder())?;
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(compacted);
+        Ok(())
+    }
 }
 
 /// One consistent state of the store.
@@ -129,17 +159,13 @@ impl Store {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(io)?;
         }
-        let database = fence(path, || {
-            redb::Builder::new()
-                .set_cache_size(options.cache_bytes)
-                .set_check_integrity_on_open(options.check_on_open)
-                .create(path)
-                .map_err(|error| open_error(path, error))
-        })?;
+        let database = fence(path, || options.builder().create(path).map_err(|error| open_error(path, error)))?;
         fence(path, || migrate::to_current(path, &database))?;
-        let database = Arc::new(database);
-        let writer = writer::Writer::start(path, Arc::clone(&database)).map_err(io)?;
-        Ok(Self { path: path.to_path_buf(), database, writer })
+        compact::remove_if_there(&compact::unfinished(path)).map_err(io)?;
+        let database = RwLock::new(Arc::new(database));
+        let file = Arc::new(File { path: path.to_path_buf(), options, database });
+        let writer = writer::Writer::start(Arc::clone(&file)).map_err(io)?;
+        Ok(Self { file, writer })
     }
 
     /// The same, but a missing store is an error.
@@ -153,8 +179,9 @@ impl Store {
 
     /// Reads one consistent state.
     pub fn read<T>(&self, read: impl FnOnce(&ReadView<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        fence(&self.path, || {
-            let view = ReadView { transaction: self.database.begin_read()?, path: &self.path };
+        let path = &self.file.path;
+        fence(path, || {
+            let view = ReadView { transaction: self.file.database().begin_read()?, path };
             read(&view)
         })
     }
@@ -164,9 +191,15 @@ impl Store {
         self.writer.write(writes)
     }
 
+    /// Copies what is there into a new file, so that what was removed is gone from the disk and its room is free.
+    /// Writes wait meanwhile, reads do not.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        self.writer.compact()
+    }
+
     /// The store's file.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.file.path
     }
 }
 

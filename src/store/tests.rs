@@ -94,7 +94,7 @@ fn the_serving_space_and_the_one_made_last_before_it_are_kept() {
 fn a_space_without_a_number_left_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).unwrap();
-    let transaction = store.database.begin_write().unwrap();
+    let transaction = store.file.database().begin_write().unwrap();
     transaction.open_table(SPACES).unwrap().insert("last", u32::MAX).unwrap();
     transaction.commit().unwrap();
     let error = store.write(vec![embedding("one more", 1, 1.0)]).unwrap_err();
@@ -105,7 +105,7 @@ fn a_space_without_a_number_left_is_an_error() {
 fn unreadable_ratings_are_damage_until_they_are_replaced_and_then_counted() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).unwrap();
-    let transaction = store.database.begin_write().unwrap();
+    let transaction = store.file.database().begin_write().unwrap();
     let never = [1.0_f32.to_le_bytes().as_slice(), &i64::MAX.to_le_bytes()].concat();
     for (movie, bytes) in [(1, [7].as_slice()), (2, &never)] {
         transaction.open_table(RATINGS).unwrap().insert((1, movie), bytes).unwrap();
@@ -189,4 +189,74 @@ fn foreign_and_future_files_are_refused_with_a_sentence() {
     transaction.commit().unwrap();
     drop(database);
     assert!(refused().contains("format 99"), "{}", refused());
+}
+
+fn ratings(store: &Store) -> Vec<(u32, u32, f32)> {
+    let ratings = store.read(|view| view.ratings()).unwrap();
+    ratings.into_iter().map(|one| (one.user.0, one.movie.0, one.rating.value())).collect()
+}
+
+#[test]
+fn people_are_removed_and_merged_and_read_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let all = vec![rating(1, 1, 1.0, 10), rating(1, 2, 2.0, 30), rating(4, 2, 3.0, 20), rating(9, 1, 4.0, 5)];
+    store.write(all).unwrap();
+    let of = |user| store.read(|view| view.ratings_of(UserId(user))).unwrap().len();
+    assert_eq!((of(1), of(2), of(4)), (2, 0, 1));
+    let users = |after, n| store.read(|view| view.users(after, n)).unwrap();
+    assert_eq!(users(None, 10), [UserId(1), UserId(4), UserId(9)]);
+    assert_eq!((users(Some(UserId(1)), 1), users(Some(UserId(9)), 1)), (vec![UserId(4)], vec![]));
+    let merged = store.write(vec![Write::MergeUsers { from: UserId(1), into: UserId(4) }]).unwrap();
+    assert_eq!((merged.ratings_added, merged.ratings_replaced), (1, 1));
+    assert_eq!(ratings(&store), [(4, 1, 1.0), (4, 2, 2.0), (9, 1, 4.0)]);
+    let removed = store.write(vec![
+        Write::RemoveUser(UserId(4)),
+        Write::RemoveRating { user: UserId(9), movie: MovieId(1) },
+        Write::RemoveRating { user: UserId(9), movie: MovieId(7) },
+    ]);
+    assert_eq!(removed.unwrap().ratings_removed, 3);
+    assert_eq!(ratings(&store), []);
+}
+
+#[test]
+fn a_removed_movie_takes_its_embeddings_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let movies = [1, 2].map(|id| Write::Movie(Movie::new(MovieId(id), "A title")));
+    store
+        .write(
+            movies
+                .into_iter()
+                .chain([embedding("a", 1, 1.0), embedding("b", 1, 1.0), embedding("b", 2, 1.0)])
+                .collect(),
+        )
+        .unwrap();
+    let removed = store.write(vec![Write::RemoveMovie(MovieId(1)), Write::RemoveMovie(MovieId(5))]).unwrap();
+    assert_eq!(removed.movies_removed, 1);
+    let left = |space| store.read(|view| view.embeddings(space)).unwrap().len();
+    assert_eq!((left("a"), left("b")), (0, 1));
+    assert_eq!(store.read(|view| view.n_movies()).unwrap(), 1);
+}
+
+#[test]
+fn after_compaction_the_file_has_what_is_there_and_nothing_that_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store/marquee.redb");
+    let title = |id: u32, title: &str| Write::Movie(Movie::new(MovieId(id), title));
+    let contains = |text: &str| std::fs::read(&path).unwrap().windows(text.len()).any(|part| part == text.as_bytes());
+    let store = open(folder.path()).unwrap();
+    store.write((0..500).map(|id| title(id, &format!("Removed title {id}"))).collect()).unwrap();
+    store.write(vec![title(1_000, "Kept title"), rating(1, 1_000, 4.0, 1)]).unwrap();
+    store.write((0..500).map(|id| Write::RemoveMovie(MovieId(id))).collect()).unwrap();
+    assert!(contains("Removed title"), "redb does not wipe");
+    std::fs::write(compact::unfinished(&path), "left behind by a crash").unwrap();
+    store.compact().unwrap();
+    assert!(contains("Kept title") && !contains("Removed title"));
+    assert_eq!(ratings(&store), [(1, 1_000, 4.0)]);
+    store.write(vec![rating(1, 1_000, 5.0, 2)]).unwrap();
+    drop(store);
+    let store = open(folder.path()).unwrap();
+    assert_eq!(ratings(&store), [(1, 1_000, 5.0)], "writes go to the new file");
+    assert!(!compact::unfinished(&path).exists());
 }

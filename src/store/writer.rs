@@ -1,17 +1,16 @@
 //! The one writer: a thread that gathers waiting batches into one transaction, commits, then answers everybody.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use redb::{Database, ReadableTable, WriteTransaction};
+use redb::Database;
 
-use super::record::{RatingRecord, StoredEmbedding, decode, encode, encode_movie, encode_rating};
+use super::apply::apply;
+use super::record::StoredEmbedding;
 use super::settings::SettingKey;
-use super::tables::{EMBEDDINGS, MOVIES, RATINGS, SETTINGS, SPACES};
-use super::{StoreError, fence};
-use crate::domain::{Interaction, Movie, MovieId};
+use super::{File, StoreError, fence};
+use crate::domain::{Interaction, Movie, MovieId, UserId};
 
 /// Batches that may wait for the writer; a further caller waits with its batch in hand.
 const QUEUE_LENGTH: usize = 64;
@@ -24,8 +23,26 @@ const MAX_GROUP: usize = 32;
 pub enum Write {
     /// Adds a movie or replaces the one with its id.
     Movie(Movie),
+    /// Forgets a movie and its embeddings. Ratings of it stay and count again when the movie comes back.
+    RemoveMovie(MovieId),
     /// Adds a rating, or replaces the user's rating of that movie unless the stored one is newer.
     Rating(Interaction),
+    /// Forgets a rating.
+    RemoveRating {
+        /// Who rated.
+        user: UserId,
+        /// What was rated.
+        movie: MovieId,
+    },
+    /// Forgets everything of a person.
+    RemoveUser(UserId),
+    /// Gives one person's ratings to another; where both rated a movie the newer rating counts.
+    MergeUsers {
+        /// Who is no more afterwards.
+        from: UserId,
+        /// Who has the ratings of both.
+        into: UserId,
+    },
     /// Adds or replaces a movie's embedding in a space.
     Embedding {
         /// Name of the space.
@@ -56,6 +73,10 @@ pub struct WriteSummary {
     pub ratings_older: u64,
     /// Ratings that replaced a record which could not be read.
     pub ratings_repaired: u64,
+    /// Ratings that were taken away.
+    pub ratings_removed: u64,
+    /// Movies that were taken away.
+    pub movies_removed: u64,
     /// Movies that were not stored before.
     pub movies_added: u64,
     /// Movies that replaced the stored one.
@@ -68,6 +89,8 @@ impl std::ops::AddAssign for WriteSummary {
         self.ratings_replaced += other.ratings_replaced;
         self.ratings_older += other.ratings_older;
         self.ratings_repaired += other.ratings_repaired;
+        self.ratings_removed += other.ratings_removed;
+        self.movies_removed += other.movies_removed;
         self.movies_added += other.movies_added;
         self.movies_replaced += other.movies_replaced;
     }
@@ -80,27 +103,37 @@ struct Batch {
     reply: SyncSender<Reply>,
 }
 
+enum Job {
+    Write(Batch),
+    Compact(SyncSender<Result<(), StoreError>>),
+}
+
 /// Handle to the writer thread; dropping it lets the thread finish what waits and joins it.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: Option<SyncSender<Batch>>,
+    queue: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(super) fn start(path: &Path, database: Arc<Database>) -> std::io::Result<Self> {
-        let (queue, batches) = sync_channel(QUEUE_LENGTH);
-        let path = path.to_path_buf();
-        let thread = std::thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || run(&path, &database, &batches))?;
+    pub(super) fn start(file: Arc<File>) -> std::io::Result<Self> {
+        let (queue, jobs) = sync_channel(QUEUE_LENGTH);
+        let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || run(&file, &jobs))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
     pub(super) fn write(&self, writes: Vec<Write>) -> Reply {
+        self.ask(|reply| Job::Write(Batch { writes, reply }))
+    }
+
+    pub(super) fn compact(&self) -> Result<(), StoreError> {
+        self.ask(Job::Compact)
+    }
+
+    fn ask<T>(&self, job: impl FnOnce(SyncSender<Result<T, StoreError>>) -> Job) -> Result<T, StoreError> {
         let (reply, answer) = sync_channel(1);
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
-        queue.send(Batch { writes, reply }).map_err(|_| StoreError::Closed)?;
+        queue.send(job(reply)).map_err(|_| StoreError::Closed)?;
         answer.recv().map_err(|_| StoreError::Closed)?
     }
 }
@@ -115,28 +148,50 @@ impl Drop for Writer {
     }
 }
 
-fn run(path: &Path, database: &Database, batches: &Receiver<Batch>) {
-    while let Ok(first) = batches.recv() {
-        let mut group = vec![first];
-        group.extend(batches.try_iter().take(MAX_GROUP - 1));
-        match fence(path, || commit(database, &group)) {
-            Ok(summaries) => {
-                for (batch, summary) in group.into_iter().zip(summaries) {
-                    // Whoever no longer waits has lost nothing: the write is durable.
-                    let _ = batch.reply.send(Ok(summary));
+fn run(file: &File, jobs: &Receiver<Job>) {
+    // A job that ended a group without belonging to it.
+    let mut next = None;
+    while let Some(job) = next.take().or_else(|| jobs.recv().ok()) {
+        match job {
+            Job::Write(first) => {
+                let mut group = vec![first];
+                while group.len() < MAX_GROUP {
+                    match jobs.try_recv() {
+                        Ok(Job::Write(batch)) => group.push(batch),
+                        other => {
+                            next = other.ok();
+                            break;
+                        }
+                    }
                 }
+                write_group(file, group);
             }
-            // One bad batch must not fail its neighbours: each gets a transaction of its own.
-            Err(_) if group.len() > 1 => {
-                for batch in group {
-                    let reply =
-                        fence(path, || commit(database, std::slice::from_ref(&batch))).map(|mut one| one.remove(0));
-                    let _ = batch.reply.send(reply);
-                }
+            Job::Compact(reply) => {
+                let _ = reply.send(fence(&file.path, || file.compact()));
             }
-            Err(error) => {
-                let _ = group.remove(0).reply.send(Err(error));
+        }
+    }
+}
+
+fn write_group(file: &File, mut group: Vec<Batch>) {
+    let (path, database) = (&file.path, file.database());
+    match fence(path, || commit(&database, &group)) {
+        Ok(summaries) => {
+            for (batch, summary) in group.into_iter().zip(summaries) {
+                // Whoever no longer waits has lost nothing: the write is durable.
+                let _ = batch.reply.send(Ok(summary));
             }
+        }
+        // One bad batch must not fail its neighbours: each gets a transaction of its own.
+        Err(_) if group.len() > 1 => {
+            for batch in group {
+                let reply =
+                    fence(path, || commit(&database, std::slice::from_ref(&batch))).map(|mut one| one.remove(0));
+                let _ = batch.reply.send(reply);
+            }
+        }
+        Err(error) => {
+            let _ = group.remove(0).reply.send(Err(error));
         }
     }
 }
@@ -146,97 +201,4 @@ fn commit(database: &Database, group: &[Batch]) -> Result<Vec<WriteSummary>, Sto
     let summaries = group.iter().map(|batch| apply(&transaction, &batch.writes)).collect::<Result<_, _>>()?;
     transaction.commit()?;
     Ok(summaries)
-}
-
-fn apply(transaction: &WriteTransaction, writes: &[Write]) -> Result<WriteSummary, StoreError> {
-    let mut summary = WriteSummary::default();
-    let mut settings = transaction.open_table(SETTINGS)?;
-    let mut movies = transaction.open_table(MOVIES)?;
-    let mut ratings = transaction.open_table(RATINGS)?;
-    let mut spaces = transaction.open_table(SPACES)?;
-    let mut embeddings = transaction.open_table(EMBEDDINGS)?;
-    for write in writes {
-        match write {
-            Write::Movie(movie) => {
-                let bytes = encode_movie(movie)?;
-                let replaced = movies.insert(movie.id.0, bytes.as_slice())?.is_some();
-                *(if replaced { &mut summary.movies_replaced } else { &mut summary.movies_added }) += 1;
-            }
-            Write::Rating(rating) => put_rating(&mut ratings, *rating, &mut summary)?,
-            Write::Embedding { space, movie, embedding } => {
-                let number = space_number(&mut spaces, space)?;
-                let bytes = encode(embedding, || format!("the embedding of movie {movie}"))?;
-                embeddings.insert((number, movie.0), bytes.as_slice())?;
-            }
-            Write::RetireSpaces { serving } => {
-                for (space, number) in retired_spaces(&spaces, serving)? {
-                    spaces.remove(space.as_str())?;
-                    embeddings.retain_in((number, 0)..=(number, u32::MAX), |_, _| false)?;
-                }
-            }
-            Write::Setting(key, value) => {
-                settings.insert(key.name(), value.as_str())?;
-            }
-        }
-    }
-    if summary.ratings_repaired > 0 {
-        tracing::warn!(n_ratings = summary.ratings_repaired, "replaced stored ratings that could not be read");
-    }
-    Ok(summary)
-}
-
-fn put_rating(
-    ratings: &mut redb::Table<'_, (u32, u32), &'static [u8]>,
-    rating: Interaction,
-    summary: &mut WriteSummary,
-) -> Result<(), StoreError> {
-    let key = (rating.user.0, rating.movie.0);
-    let stored = ratings
-        .get(key)?
-        .map(|bytes| decode::<RatingRecord>(bytes.value()).and_then(|record| record.into_interaction(key.0, key.1)));
-    match stored {
-        Some(Ok(stored)) if stored.timestamp > rating.timestamp => {
-            summary.ratings_older += 1;
-            return Ok(());
-        }
-        Some(Ok(_)) => summary.ratings_replaced += 1,
-        // What comes in is the better truth.
-        Some(Err(_)) => summary.ratings_repaired += 1,
-        None => summary.ratings_added += 1,
-    }
-    let bytes = encode_rating(rating)?;
-    ratings.insert(key, bytes.as_slice())?;
-    Ok(())
-}
-
-fn space_number(spaces: &mut redb::Table<'_, &'static str, u32>, space: &str) -> Result<u32, StoreError> {
-    if let Some(number) = spaces.get(space)? {
-        return Ok(number.value());
-    }
-    let mut highest = None;
-    for row in spaces.iter()? {
-        highest = highest.max(Some(row?.1.value()));
-    }
-    let none_left =
-        || StoreError::Unfit { what: format!("the embedding space {space}"), reason: "no number is left".to_owned() };
-    let next = highest.map_or(Some(0), |highest: u32| highest.checked_add(1)).ok_or_else(none_left)?;
-    spaces.insert(space, next)?;
-    Ok(next)
-}
-
-/// All spaces but the serving one and, of the others, the one that was made last. Numbers grow with time.
-fn retired_spaces(
-    spaces: &redb::Table<'_, &'static str, u32>,
-    serving: &str,
-) -> Result<Vec<(String, u32)>, StoreError> {
-    let mut others = Vec::new();
-    for row in spaces.iter()? {
-        let (space, number) = row?;
-        if space.value() != serving {
-            others.push((space.value().to_owned(), number.value()));
-        }
-    }
-    others.sort_by_key(|&(_, number)| number);
-    others.pop();
-    Ok(others)
 }

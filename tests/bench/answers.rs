@@ -136,7 +136,7 @@ fn prompt(bencher: Bencher<'_, '_>, text: &str) {
     let Fitted { titles, prompts, search, .. } = &*FITTED;
     bencher.bench(|| {
         let understood = prompts.read(black_box(text), titles);
-        search.search(&understood, TOP_K).unwrap()
+        search.search(&understood, &Query { n: TOP_K, ..Query::default() }, &[]).unwrap()
     });
 }
 

@@ -44,11 +44,7 @@ fn the_daemon_gives_the_lists_that_were_evaluated() {
     std::fs::copy(at("split/train.csv"), at("train/ratings.csv")).unwrap();
     run(&at("served"), &["import", &text("train")]);
     let daemon = Daemon::start(&at("served"));
-    daemon.wait_for("/readyz", |reply| {
-        let parts = reply.json();
-        let mut parts = parts["parts"].as_array().unwrap().iter();
-        parts.any(|part| part["part"] == "hybrid" && part["state"] == "ready")
-    });
+    daemon.wait_for_hybrid();
     let evaluated = read_lists(&at("lists.csv"));
     assert!(evaluated.len() > 50, "{} lists", evaluated.len());
     for (user, list) in &evaluated {

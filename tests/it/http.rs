@@ -82,7 +82,7 @@ fn a_title_gives_movies_like_it_and_a_prompt_movies_that_fit() {
 fn search_says_how_it_took_the_text() {
     let store = sample_store();
     let daemon = Daemon::start(store.path());
-    let body = daemon.get("/v1/search?q=orbit+of+wolves&top_k=3").json();
+    let body = daemon.get("/v1/search?prompt=orbit+of+wolves&n=3").json();
     assert_eq!(
         (&body["resolved_as"], &body["movie"]["title"]),
         (&"title".into(), &"Orbit of Wolves".into()),
@@ -92,7 +92,7 @@ fn search_says_how_it_took_the_text() {
     assert_eq!(body["alternatives"][0]["title"], "Orbit of Wolves", "the other film of that name");
     assert_ne!(body["alternatives"][0]["movie_id"], body["movie"]["movie_id"]);
 
-    let asked = "/v1/search?q=not+romance,+after+2000,+a+mystery&mode=prompt";
+    let asked = "/v1/search?prompt=not+romance,+after+2000,+a+mystery&mode=prompt";
     let body = daemon.get(asked).json();
     assert_eq!((&body["resolved_as"], &body["movie"]), (&"prompt".into(), &Value::Null));
     let chips = body["understood"]["chips"].as_array().unwrap();
@@ -105,7 +105,7 @@ fn search_says_how_it_took_the_text() {
     let body = daemon.get(&format!("{asked}&ignore=years,genre:Mystery")).json();
     assert_eq!(body["understood"]["chips"].as_array().unwrap().len(), 1);
     assert!(years(&body).iter().any(|year| *year <= 2000), "a chip that was removed does not count: {body:#}");
-    for path in ["/v1/search", "/v1/search?q=a&method=luck", "/v1/search?q=a&mode=song"] {
+    for path in ["/v1/search", "/v1/search?prompt=a&method=luck", "/v1/search?prompt=a&mode=song"] {
         assert_eq!(daemon.get(path).status, 400, "{path}");
     }
 }
@@ -115,7 +115,7 @@ fn a_movie_has_neighbours_by_every_method() {
     let store = sample_store();
     let daemon = Daemon::start(store.path());
     for method in ["hybrid", "item-knn", "content"] {
-        let body = daemon.get(&format!("/v1/movies/1/similar?top_k=4&method={method}")).json();
+        let body = daemon.get(&format!("/v1/movies/1/similar?n=4&method={method}")).json();
         assert_eq!((&body["movie"]["movie_id"], &body["method"]), (&1.into(), &method.into()));
         let results = body["results"].as_array().unwrap();
         assert!(!results.is_empty() && results.len() <= 4, "{body:#}");
@@ -133,10 +133,10 @@ fn a_movie_has_neighbours_by_every_method() {
 fn titles_are_suggested_as_one_types() {
     let store = sample_store();
     let daemon = Daemon::start(store.path());
-    let reply = daemon.get("/v1/titles?prefix=lamp&top_k=3");
+    let reply = daemon.get("/v1/titles?prefix=lamp&n=3");
     assert_eq!(reply.json()[0]["title"], "The Lamplighter of Orsk", "the article does not count: {}", reply.body);
     assert_eq!(daemon.get("/v1/titles?prefix=zzzz").json(), serde_json::json!([]));
-    for path in ["/v1/titles", "/v1/titles?prefix=%20", "/v1/titles?prefix=a&top_k=51"] {
+    for path in ["/v1/titles", "/v1/titles?prefix=%20", "/v1/titles?prefix=a&n=51"] {
         assert_eq!(daemon.get(path).status, 400, "{path}");
     }
 }

@@ -5,11 +5,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "this is how a test fails")]
 
+mod access;
+mod catalogue;
 mod cli;
 mod encoder;
 mod evaluation;
 mod http;
 mod newcomer;
+mod one_question;
+mod people;
 mod reload;
 mod server;
 mod service;

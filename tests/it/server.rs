@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use marquee::config::{Config, HttpConfig, Overrides};
 use marquee::engine::Engine;
-use marquee::http::{Drain, Server};
+use marquee::http::{Drain, Keys, Server};
 use marquee::store::{Store, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -52,7 +52,7 @@ impl HeldServer {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (stop, stopped) = watch::channel(false);
-        let server = Server::new(listener, Arc::clone(&engine), config.http, Box::new(String::new));
+        let server = Server::new(listener, Arc::clone(&engine), (config.http, Keys::default()), Box::new(String::new));
         let serving = runtime.spawn(server.run(stopped));
         Client::new(address.clone()).wait_for(QUESTION, |reply| reply.status == 200);
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{print, store_options};
 use crate::config::Config;
-use crate::domain::{Movie, MovieId};
+use crate::domain::{Movie, MovieFilter, MovieId};
 use crate::engine::{Engine, Part, PartState, PromptMethod, TextMode, TextQuestion};
 use crate::eval::{Grades, Mean, PromptScore, score_prompt};
 use crate::import::{JudgedAnswer, JudgedFile, NamedMovie, judged_prompts};
@@ -145,7 +145,14 @@ fn wait_for_encoder(engine: &Engine) -> anyhow::Result<Vec<PromptMethod>> {
 
 async fn ask(engine: &Engine, asked: &Asked, method: PromptMethod) -> anyhow::Result<PromptScore> {
     let text = asked.prompt.clone();
-    let question = TextQuestion { text, mode: TextMode::Prompt, method, ignored: Vec::new(), top_k: TOP_K };
+    let question = TextQuestion {
+        filter: MovieFilter::default(),
+        text,
+        mode: TextMode::Prompt,
+        method,
+        ignored: Vec::new(),
+        top_k: TOP_K,
+    };
     let answer = engine.title_or_prompt(question).await?;
     let found: Vec<MovieId> = answer.content.movies.iter().map(|movie| movie.movie().id).collect();
     Ok(score_prompt(&asked.grades, &found))

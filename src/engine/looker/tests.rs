@@ -5,6 +5,8 @@ use super::*;
 use crate::domain::{Catalogue, RatingMatrix};
 use crate::engine::cell::SnapshotCell;
 use crate::engine::loader::{self, RuntimeSlot};
+use crate::engine::pages::Pages;
+use crate::engine::refit::Refit;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::status::Status;
 use crate::engine::{Settings, Shared};
@@ -64,8 +66,12 @@ impl Bench {
                 inference: crate::config::InferenceConfig { library: None, threads: 1, queue_length: 1 },
                 embedding_text: crate::recommend::EmbeddingText::default(),
                 request_timeout: Duration::from_secs(1),
+                refit_interval: None,
             },
             runtime: RuntimeSlot::default(),
+            pages: Pages::default(),
+            catalogue_changes: Mutex::default(),
+            refit: Refit::default(),
         });
         let ratings = Arc::new(RatingMatrix::new(&Catalogue::vocabulary_of(&[]), Vec::new()));
         let catalogue = Arc::new(Catalogue::new(Vec::new(), &ratings));

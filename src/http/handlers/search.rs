@@ -4,24 +4,22 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 
-use crate::domain::MovieId;
 use crate::engine::{PromptMethod, SimilarMethod, TextMode, TextQuestion};
 use crate::http::error::{ErrorCode, HttpError};
-use crate::http::params::{Params, whole_number};
+use crate::http::params::Params;
 use crate::http::respond::{Reply, json_reply, set_header};
+use crate::http::route::Call;
 use crate::http::server::Door;
 use crate::http::wire::{
-    SearchJson, SimilarJson, SimilarMovie, TitleJson, UnderstoodJson, resolved_as, set_answer_headers,
+    DEFAULT_N, SearchJson, SimilarJson, SimilarMovie, TitleJson, UnderstoodJson, resolved_as, set_answer_headers,
 };
-
-const DEFAULT_TOP_K: usize = 10;
 
 /// Nobody reads a longer list while typing.
 const MAX_SUGGESTIONS: usize = 50;
 
 /// The original route: a bare list, with what was understood in headers.
 pub(in crate::http) async fn title_or_prompt(door: &Arc<Door>, params: &Params) -> Result<Reply, HttpError> {
-    let answer = door.engine.title_or_prompt(question(door, params, "input_text")?).await?;
+    let answer = door.engine.title_or_prompt(question(door, params, ("input_text", "top_k"))?).await?;
     let found = &answer.content;
     let movies: Vec<SimilarMovie<'_>> =
         found.movies.iter().map(|movie| SimilarMovie::new(movie, found.title.is_none())).collect();
@@ -45,20 +43,18 @@ pub(in crate::http) async fn title_or_prompt(door: &Arc<Door>, params: &Params) 
 
 /// The same with everything that is known about the answer in the body.
 pub(in crate::http) async fn search(door: &Arc<Door>, params: &Params) -> Result<Reply, HttpError> {
-    let answer = door.engine.title_or_prompt(question(door, params, "q")?).await?;
+    let answer = door.engine.title_or_prompt(question(door, params, ("prompt", "n"))?).await?;
     let mut reply = json_reply(StatusCode::OK, &SearchJson::from(&answer.content))?;
     set_answer_headers(&mut reply, &answer);
     Ok(reply)
 }
 
 /// Movies like a given one.
-pub(in crate::http) async fn similar(door: &Arc<Door>, movie_id: &str, params: &Params) -> Result<Reply, HttpError> {
-    let movie = whole_number(movie_id)
-        .map(MovieId)
-        .ok_or_else(|| HttpError::bad_request("A movie id is a whole number between 0 and 4294967295."))?;
-    let top_k = params.top_k(DEFAULT_TOP_K, door.config.max_top_k)?;
+pub(in crate::http) async fn similar(door: &Arc<Door>, call: &Call) -> Result<Reply, HttpError> {
+    let (movie, params) = (call.path.movie()?, &call.params);
+    let n = params.number("n", DEFAULT_N, (1, door.config.max_top_k))?;
     let method = params.one_of("method", SimilarMethod::default(), &SimilarMethod::ALL.map(|one| (one.name(), one)))?;
-    let answer = door.engine.similar(movie, method, top_k).await?;
+    let answer = door.engine.similar(movie, (method, n, params.filter()?.into())).await?;
     let Some(found) = &answer.content else {
         return Err(HttpError::new(ErrorCode::NotFound, "There is no movie of that id."));
     };
@@ -68,7 +64,7 @@ pub(in crate::http) async fn similar(door: &Arc<Door>, movie_id: &str, params: &
 }
 
 /// The text of a parameter and how it is to be taken.
-fn question(door: &Door, params: &Params, name: &'static str) -> Result<TextQuestion, HttpError> {
+fn question(door: &Door, params: &Params, (name, number): (&str, &str)) -> Result<TextQuestion, HttpError> {
     let text = params.text(name).map(str::trim).filter(|text| !text.is_empty()).ok_or_else(|| {
         HttpError::bad_request(format!("The parameter {name} must be a title or a description of what to look for."))
     })?;
@@ -78,19 +74,19 @@ fn question(door: &Door, params: &Params, name: &'static str) -> Result<TextQues
     }
     let modes = [("auto", TextMode::Auto), ("title", TextMode::Title), ("prompt", TextMode::Prompt)];
     let methods = PromptMethod::ALL.map(|method| (method.name(), method));
-    let ignored = params.text("ignore").unwrap_or_default().split(',').map(str::trim);
     Ok(TextQuestion {
         text: text.to_owned(),
         mode: params.one_of("mode", TextMode::Auto, &modes)?,
         method: params.one_of("method", PromptMethod::Fused, &methods)?,
-        ignored: ignored.filter(|key| !key.is_empty()).map(str::to_owned).collect(),
-        top_k: params.top_k(DEFAULT_TOP_K, door.config.max_top_k)?,
+        ignored: params.list("ignore"),
+        top_k: params.number(number, DEFAULT_N, (1, door.config.max_top_k))?,
+        filter: params.filter()?.into(),
     })
 }
 
 /// Titles as one types.
 pub(in crate::http) async fn titles(door: &Arc<Door>, params: &Params) -> Result<Reply, HttpError> {
-    let n = params.top_k(DEFAULT_TOP_K, MAX_SUGGESTIONS)?;
+    let n = params.number("n", DEFAULT_N, (1, MAX_SUGGESTIONS))?;
     let prefix = params
         .text("prefix")
         .filter(|prefix| !prefix.trim().is_empty() && prefix.len() <= door.config.max_text_bytes)

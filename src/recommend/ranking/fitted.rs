@@ -38,6 +38,7 @@ pub struct FittedSignals {
     catalogue: Arc<Catalogue>,
     ratings: Arc<RatingMatrix>,
     history: [Box<dyn Signal>; N_HISTORY],
+    user_knn: UserKnn,
     timeline: Timeline,
     latest: Moment,
     mean_ratings: Vec<f32>,
@@ -75,17 +76,19 @@ impl FittedSignals {
         let preferences = Arc::new(Preferences::fit(&ratings, options.max_ratings));
         let neighbors = Arc::new(ItemNeighbors::fit(&ratings, DEFAULT_NEIGHBORS, Similarity::Cosine));
         let timeline = Timeline::fit(&ratings);
+        let user_knn = UserKnn::fit(Arc::clone(&preferences));
         // In the order of the features.
         let history: [Box<dyn Signal>; N_HISTORY] = [
             Box::new(Ease::fit(&preferences, options.max_dense_items)),
             Box::new(Als::fit(&preferences)),
             Box::new(NeighborSignal::new(neighbors)),
             Box::new(Rp3Beta::fit(&preferences)),
-            Box::new(UserKnn::fit(preferences)),
+            Box::new(user_knn.clone()),
             Box::new(GenreProfile::fit(&catalogue)),
         ];
         Self {
             history,
+            user_knn,
             latest: timeline.at(timeline.newest()),
             timeline,
             mean_ratings: mean_ratings(&ratings),
@@ -165,9 +168,14 @@ impl FittedSignals {
     /// Which movies may be recommended.
     fn open(&self, query: &Query) -> Vec<bool> {
         let mut open = vec![true; self.catalogue.len()];
-        let left_out = query.history.iter().map(|rated| &rated.movie).chain(&query.seeds).chain(&query.excluded);
-        for item in left_out.filter_map(|&movie| self.catalogue.item_idx(movie)) {
+        let left_out = query.seen().chain(query.seeds.iter().copied()).chain(query.excluded.iter().copied());
+        for item in left_out.filter_map(|movie| self.catalogue.item_idx(movie)) {
             open[item.row()] = false;
+        }
+        if !query.filter.is_open() {
+            for (open, item) in open.iter_mut().zip((0..).map(ItemIdx)) {
+                *open &= query.filter.accepts(self.catalogue.movie(item), self.catalogue.popularity(item));
+            }
         }
         open
     }
@@ -179,6 +187,11 @@ impl FittedSignals {
     /// The signals of the history, in the order of the features.
     pub fn history_signals(&self) -> impl Iterator<Item = &dyn Signal> {
         self.history.iter().map(|signal| &**signal)
+    }
+
+    /// The one that knows people.
+    pub fn user_knn(&self) -> &UserKnn {
+        &self.user_knn
     }
 
     /// The same, each as a method of its own.

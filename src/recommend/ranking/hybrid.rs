@@ -15,6 +15,8 @@ use crate::recommend::{Ranker, RecommendError, Scorer, Scores};
 const N_TRIED: usize = 24;
 /// Candidates, the best ones, that an explanation compares a movie with.
 const N_COMPARED: usize = 100;
+/// Orders in which signals are added for an explanation; even.
+const N_ORDERS: usize = 8;
 /// Films of the history that an explanation names, at most.
 const N_NAMED: usize = 5;
 
@@ -25,15 +27,18 @@ pub struct Hybrid {
     ranker: Arc<dyn Ranker>,
 }
 
-/// Why a movie stands where it stands.
+/// Why a movie stands where it stands: `baseline` and the effects of `signals` sum to `score`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     /// The movie.
     pub movie: MovieId,
-    /// Its score minus the mean of the best hundred candidates of the same query.
-    pub above_average: f32,
-    /// What each kind of signal changes: the score minus the score with those features at the average of these
-    /// candidates (occlusion; Robnik-Šikonja, Kononenko 2008). Strongest first.
+    /// Its score.
+    pub score: f32,
+    /// The score of a movie whose every signal is at the mean of the best hundred candidates of the same query.
+    pub baseline: f32,
+    /// What each kind of signal adds, strongest first: Shapley values against that baseline, estimated from pairs of
+    /// opposite orders (Štrumbelj and Kononenko 2014; Mitchell et al. 2022, "Sampling Permutations for Shapley Value
+    /// Estimation").
     pub signals: Vec<(&'static str, f32)>,
     /// What each film of the history changes: the score minus the score as if the person had not rated that film.
     /// Strongest first, only those that raise the movie.
@@ -51,6 +56,16 @@ impl Hybrid {
         &self.signals
     }
 
+    /// Scores of the candidates and of the `required` movies, as far as the query does not leave them out.
+    pub fn score_with(&self, query: &Query, required: &[ItemIdx]) -> Result<Scores, RecommendError> {
+        let Candidates { items, rows } = self.signals.candidates(query, required);
+        let mut scores = Scores::absent(self.signals.catalogue().len());
+        for (item, score) in items.into_iter().zip(self.ranker.score(&rows)?) {
+            scores.set(item, score);
+        }
+        Ok(scores)
+    }
+
     /// The reasons for these movies, which must be ones that the query does not leave out; others are passed over.
     pub fn explain(&self, query: &Query, movies: &[MovieId]) -> Result<Vec<Explanation>, RecommendError> {
         let items: Vec<ItemIdx> = movies.iter().filter_map(|&movie| self.signals.catalogue().item_idx(movie)).collect();
@@ -62,7 +77,6 @@ impl Hybrid {
         });
         let average = average(best.iter().map(|&place| &candidates.rows[place]));
         let without = self.without_each(query, &items)?;
-        let mean_score = best.iter().map(|&place| scores[place]).sum::<f32>() / best.len().max(1) as f32;
         let mut explanations = Vec::with_capacity(items.len());
         for &item in &items {
             let Some(place) = candidates.items.iter().position(|&candidate| candidate == item) else { continue };
@@ -77,33 +91,53 @@ impl Hybrid {
                 .collect();
             because_of.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
             because_of.truncate(N_NAMED);
-            explanations.push(Explanation {
-                movie: self.signals.catalogue().movie(item).id,
-                above_average: score - mean_score,
-                signals: self.occluded(&candidates.rows[place], &average, score)?,
-                because_of,
-            });
+            let (baseline, signals) = self.shares(&candidates.rows[place], &average, score)?;
+            let movie = self.signals.catalogue().movie(item).id;
+            explanations.push(Explanation { movie, score, baseline, signals, because_of });
         }
         Ok(explanations)
     }
 
-    /// What each kind of feature changes in the score of a row.
-    fn occluded(&self, row: &Row, average: &Row, score: f32) -> Result<Vec<(&'static str, f32)>, RecommendError> {
+    /// What each kind of feature adds to the score of a row, and what is there without any.
+    #[expect(clippy::type_complexity, reason = "a number and a list, used in one place")]
+    fn shares(&self, row: &Row, average: &Row, score: f32) -> Result<(f32, Vec<(&'static str, f32)>), RecommendError> {
         let mut kinds: Vec<About> = Vec::new();
         for feature in &FEATURES {
             if feature.about != About::Person && !kinds.contains(&feature.about) {
                 kinds.push(feature.about);
             }
         }
-        let changed = |kind: &About| -> Row {
-            std::array::from_fn(|column| if FEATURES[column].about == *kind { average[column] } else { row[column] })
-        };
-        let rows: Vec<Row> = kinds.iter().map(changed).collect();
-        let reduced = self.ranker.score(&rows)?;
-        let mut effects: Vec<(&'static str, f32)> =
-            kinds.iter().zip(reduced).map(|(kind, reduced)| (kind.name(), score - reduced)).collect();
-        effects.sort_by(|left, right| right.1.abs().total_cmp(&left.1.abs()).then(left.0.cmp(right.0)));
-        Ok(effects)
+        let orders = opposite_orders(kinds.len());
+        // Person and time are the same for all candidates: they are part of the baseline.
+        let mut start = *average;
+        for column in (0..N_FEATURES).filter(|&column| FEATURES[column].about == About::Person) {
+            start[column] = row[column];
+        }
+        let mut effects = vec![0.0; kinds.len()];
+        let mut baseline = 0.0;
+        let mut whole = 0.0;
+        for order in &orders {
+            let mut steps = vec![start];
+            for &kind in order {
+                let mut next = steps[steps.len() - 1];
+                for column in (0..N_FEATURES).filter(|&column| FEATURES[column].about == kinds[kind]) {
+                    next[column] = row[column];
+                }
+                steps.push(next);
+            }
+            let scores = self.ranker.score(&steps)?;
+            for (&kind, step) in order.iter().zip(scores.windows(2)) {
+                effects[kind] += (step[1] - step[0]) / orders.len() as f32;
+            }
+            (baseline, whole) = (scores[0], scores[kinds.len()]);
+        }
+        let mut signals: Vec<(&'static str, f32)> = kinds.iter().map(|kind| kind.name()).zip(effects).collect();
+        // Behind the front a cascade goes by its quick ranker alone, whose scores are moved as a whole.
+        if (score - whole).abs() > 1e-4 * score.abs().max(1.0) {
+            signals.push(("place-behind-the-front", score - whole));
+        }
+        signals.sort_by(|left, right| right.1.abs().total_cmp(&left.1.abs()).then(left.0.cmp(right.0)));
+        Ok((baseline, signals))
     }
 
     /// The scores of the items as if one film of the history had not been rated, for the films that are tried.
@@ -162,13 +196,17 @@ impl Scorer for Hybrid {
         if query.history.iter().all(|rated| self.signals.catalogue().item_idx(rated.movie).is_none()) {
             return Err(RecommendError::NothingToGoBy { method: self.name(), needs: "a rated movie" });
         }
-        let Candidates { items, rows } = self.signals.candidates(query, &[]);
-        let mut scores = Scores::absent(self.signals.catalogue().len());
-        for (item, score) in items.into_iter().zip(self.ranker.score(&rows)?) {
-            scores.set(item, score);
-        }
-        Ok(scores)
+        self.score_with(query, &[])
     }
+}
+
+/// Orders of `n` things in which each stands early and late alike: rotations, and the same backwards.
+fn opposite_orders(n: usize) -> Vec<Vec<usize>> {
+    let rotations =
+        (0..N_ORDERS / 2).map(|turn| (0..n).map(|at| (at + turn * n / (N_ORDERS / 2)) % n.max(1)).collect());
+    let forwards: Vec<Vec<usize>> = rotations.collect();
+    let backwards = forwards.iter().map(|order| order.iter().rev().copied().collect());
+    forwards.iter().cloned().chain(backwards).collect()
 }
 
 fn average<'a>(rows: impl ExactSizeIterator<Item = &'a Row>) -> Row {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::{Preferences, Profile, Signal};
+use crate::domain::UserIdx;
 use crate::math::{Accumulator, top_k};
 
 /// People whose preferences are summed.
@@ -29,8 +30,12 @@ impl UserKnn {
         Self { preferences, norms }
     }
 
-    /// The nearest people with their similarity, best first; never the person themselves.
-    fn neighbors(&self, profile: &Profile) -> Vec<(u32, f32)> {
+    /// The `n` nearest people with their similarity, best first; never the person themselves.
+    pub fn nearest(&self, profile: &Profile, n: usize) -> Vec<(UserIdx, f32)> {
+        self.neighbors(profile, n).into_iter().map(|(user, similarity)| (UserIdx(user), similarity)).collect()
+    }
+
+    fn neighbors(&self, profile: &Profile, n: usize) -> Vec<(u32, f32)> {
         let mut dots = Accumulator::<f32>::new(self.norms.len());
         let mut square = 0.0;
         for rated in &profile.items {
@@ -47,7 +52,7 @@ impl UserKnn {
             .filter(|&(user, _)| Some(user) != own)
             .map(|(user, dot)| (user, dot / (norm * self.norms[user as usize] + SHRINKAGE)))
             .collect();
-        top_k(similar, N_NEIGHBORS, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)))
+        top_k(similar, n, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)))
     }
 }
 
@@ -57,7 +62,7 @@ impl Signal for UserKnn {
     }
 
     fn add_scores(&self, profile: &Profile, scores: &mut [f32]) {
-        for (user, similarity) in self.neighbors(profile) {
+        for (user, similarity) in self.neighbors(profile, N_NEIGHBORS) {
             let (items, values) = self.preferences.by_user().row(user as usize);
             for (&item, &value) in items.iter().zip(values) {
                 scores[item as usize] += similarity * value;

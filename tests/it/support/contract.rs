@@ -5,15 +5,25 @@ use serde_json::Value;
 
 use super::Reply;
 
-/// What of an answer differs from the contract; `path` may have a query.
+/// What of an answer to GET differs from the contract; `path` may have a query.
 pub(crate) fn check(path: &str, reply: &Reply) -> Result<(), String> {
+    check_answer("GET", path, reply)
+}
+
+/// The same for any method.
+pub(crate) fn check_answer(method: &str, path: &str, reply: &Reply) -> Result<(), String> {
     let document: Value = serde_json::from_str(include_str!("../../../schema/openapi.json")).unwrap();
     let contract = Contract(&document);
     let path = path.split('?').next().unwrap();
     let status = reply.status.to_string();
     let operations = document["paths"].as_object().unwrap();
     let response = match operations.iter().find(|(template, _)| fits(template, path)) {
-        Some((_, item)) => &item["get"]["responses"][&status],
+        Some((_, item)) if status == "405" => {
+            let allow = reply.header("allow").unwrap_or_default();
+            let listed = item.as_object().unwrap().keys().all(|method| allow.contains(&method.to_uppercase()));
+            return if listed { Ok(()) } else { Err(format!("Allow: {allow} does not list all methods")) };
+        }
+        Some((_, item)) => &item[method.to_lowercase()]["responses"][&status],
         None if status == "404" => &document["components"]["responses"]["NotFound"],
         None => &Value::Null,
     };
@@ -25,7 +35,13 @@ pub(crate) fn check(path: &str, reply: &Reply) -> Result<(), String> {
     let media = reply.header("content-type").unwrap_or("none").split(';').next().unwrap();
     let schema = response["content"][media]["schema"].as_object();
     let schema = schema.ok_or_else(|| format!("the content type {media} is not listed for {status}"))?;
-    let body = if media.ends_with("json") { reply.json() } else { Value::from(reply.body.as_str()) };
+    let body = if media.ends_with("ndjson") {
+        Value::from(reply.body.as_str())
+    } else if media.ends_with("json") {
+        reply.json()
+    } else {
+        Value::from(reply.body.as_str())
+    };
     contract.value(&Value::from(schema.clone()), &body, "body")
 }
 
@@ -90,7 +106,7 @@ impl<'d> Contract<'d> {
                 "minLength" if value.as_str().map(str::len) < wanted.as_u64().map(|least| least as usize) => {
                     return fault("too short");
                 }
-                "const" | "enum" | "minimum" | "maximum" | "minLength" | "description" | "default" => {}
+                "const" | "enum" | "minimum" | "maximum" | "minLength" | "maxLength" | "description" | "default" => {}
                 "oneOf" => {
                     if !wanted.as_array().unwrap().iter().any(|schema| self.value(schema, value, place).is_ok()) {
                         return fault("it is none of what it may be");

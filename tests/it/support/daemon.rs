@@ -75,6 +75,30 @@ impl Daemon {
         self.client.get(path)
     }
 
+    /// Waits until the hybrid is fitted.
+    pub(crate) fn wait_for_hybrid(&self) {
+        self.wait_for("/readyz", |reply| {
+            let parts = reply.json()["parts"].as_array().unwrap().clone();
+            parts.iter().any(|part| part["part"] == "hybrid" && part["state"] == "ready")
+        });
+    }
+
+    /// A client of it, for a thread of its own.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.client.address.clone())
+    }
+
+    /// Sends JSON by any method.
+    pub(crate) fn send(&self, method: &str, path: &str, body: &str) -> Reply {
+        self.client.send(method, path, body)
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     pub(crate) fn try_get(&self, path: &str) -> Result<Reply, ureq::Error> {
         self.client.try_get(path)
     }

@@ -1,17 +1,31 @@
 //! JSON shapes, and how engine answers become them. The two original routes keep the names they always had; what is
 //! unknown is `null`.
 
+mod movies;
+mod people;
+mod question;
+
+pub(super) use movies::{MovieDetails, MovieInput, MoviesJson};
+pub(super) use people::{
+    LineJson, MergeInput, PersonExport, PersonJson, RatingInput, SimilarPersonJson, rating_of_line,
+};
+use question::ReasonsJson;
+pub(super) use question::{FilterJson, ORDERS, PageJson, QuestionJson};
+
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use super::respond::{Reply, set_header};
-use crate::domain::{MovieId, UserId};
+use crate::domain::UserId;
 use crate::engine::{
-    Answer, CatalogueMovie, Explained, Found, ModelReport, Part, PartState, ReadPrompt, Recommendations,
-    RecommendedMovie, Similar, SimilarMethod, SuggestedTitle,
+    Answer, CatalogueMovie, Found, ModelReport, Part, PartState, ReadPrompt, Recommendations, RecommendedMovie,
+    Similar, SimilarMethod, SuggestedTitle,
 };
 use crate::understand::Wish;
+
+/// Results of a list, unless the client says how many.
+pub(super) const DEFAULT_N: usize = 10;
 
 /// `/user_recommend/{user_id}`.
 #[derive(Serialize)]
@@ -40,43 +54,7 @@ struct UserRecommendation<'a> {
     overview: Option<&'a str>,
     poster_path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    explanation: Option<ExplanationJson<'a>>,
-}
-
-/// Why a movie stands where it stands.
-#[derive(Serialize)]
-struct ExplanationJson<'a> {
-    above_average: f32,
-    signals: Vec<SignalEffect>,
-    because_of: Vec<FilmEffect<'a>>,
-}
-
-#[derive(Serialize)]
-struct SignalEffect {
-    signal: &'static str,
-    effect: f32,
-}
-
-#[derive(Serialize)]
-struct FilmEffect<'a> {
-    movie_id: u32,
-    title: &'a str,
-    effect: f32,
-}
-
-impl<'a> From<&'a Explained> for ExplanationJson<'a> {
-    fn from(explained: &'a Explained) -> Self {
-        let film = |(movie, title, effect): &'a (MovieId, String, f32)| FilmEffect {
-            movie_id: movie.0,
-            title,
-            effect: *effect,
-        };
-        Self {
-            above_average: explained.above_average,
-            signals: explained.signals.iter().map(|&(signal, effect)| SignalEffect { signal, effect }).collect(),
-            because_of: explained.because_of.iter().map(film).collect(),
-        }
-    }
+    explanation: Option<ReasonsJson<'a>>,
 }
 
 impl<'a> UserRecommendations<'a> {
@@ -103,7 +81,7 @@ impl<'a> From<&'a RecommendedMovie> for UserRecommendation<'a> {
             popularity: figures.popularity,
             overview: movie.overview.as_deref(),
             poster_path: movie.poster_path.as_deref(),
-            explanation: found.explanation.as_ref().map(ExplanationJson::from),
+            explanation: found.reasons.as_ref().map(ReasonsJson::from),
         }
     }
 }
