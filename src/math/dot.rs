@@ -1,4 +1,4 @@
-//! Dot products over the widest registers that the processor has, found out at run time: the program is built for every
+//! Dot products and weighted sums over the widest registers that the processor has, found out at run time: the program is built for every
 //! 64-bit processor, whose common part knows registers of four numbers.
 
 #![expect(clippy::inline_always, reason = "only what is inlined into the dispatched call gets the wide registers")]
@@ -31,6 +31,11 @@ pub fn dots_i8(vector: &[i8], rows: &[i8]) -> Vec<i32> {
     let mut dots = vec![0; rows.len() / vector.len().max(1)];
     Arch::new().dispatch(RowDots { vector, rows, dots: &mut dots });
     dots
+}
+
+/// Adds to the sums each row times its factor, row after row.
+pub fn add_rows<'a>(sums: &mut [f32], rows: impl Iterator<Item = (f32, &'a [f32])>) {
+    Arch::new().dispatch(RowSums { sums, rows });
 }
 
 // Structures and plain loops instead of closures and iterator chains, which are not always inlined.
@@ -86,6 +91,24 @@ impl NullaryFnOnce for RowDots<'_> {
     }
 }
 
+struct RowSums<'s, I> {
+    sums: &'s mut [f32],
+    rows: I,
+}
+
+impl<'a, I: Iterator<Item = (f32, &'a [f32])>> NullaryFnOnce for RowSums<'_, I> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (factor, row) in self.rows {
+            for (sum, value) in self.sums.iter_mut().zip(row) {
+                *sum += factor * value;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +137,10 @@ mod tests {
             let plain: f32 = left.iter().zip(&right).map(|(&x, y)| from_bf16(x) * y).sum();
             assert!((dot_bf16(&left, &right) - plain).abs() < 1e-4, "{n}");
         }
+        let rows = [[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]];
+        let mut sums = [0.5; 3];
+        add_rows(&mut sums, [2.0, 0.1].into_iter().zip(rows.iter().map(|row| &row[..])));
+        assert_eq!(sums, [3.5, 6.5, 9.5]);
         let rows: Vec<i8> = (0..2_304_i32).map(|place| (place * 37 % 255 - 127) as i8).collect();
         let vector = &rows[768..1_536];
         let plain = |row: &[i8]| row.iter().zip(vector).map(|(&x, &y)| i32::from(x) * i32::from(y)).sum::<i32>();

@@ -15,6 +15,31 @@ pub fn top_k<T>(mut items: Vec<T>, k: usize, order: impl Fn(&T, &T) -> Ordering)
     items
 }
 
+/// Strides whose largest numbers bound the best from below.
+const STRIDES: usize = 256;
+
+/// The rows of the `k` largest numbers above zero, largest first, equal ones by ascending row. For `k` far below the
+/// number of rows this reads the numbers twice and sorts a few.
+pub fn best_rows(values: &[f32], k: usize) -> Vec<u32> {
+    // The largest of each of 256 strides: the k-th largest of these is one that k numbers reach.
+    let mut largest = [0.0_f32; STRIDES];
+    let (whole, rest) = values.as_chunks::<STRIDES>();
+    for chunk in whole.iter().map(|chunk| &chunk[..]).chain([rest]) {
+        for (most, &value) in largest.iter_mut().zip(chunk) {
+            *most = if value > *most { value } else { *most };
+        }
+    }
+    let bound = if (1..=STRIDES).contains(&k) {
+        *largest.select_nth_unstable_by(k - 1, |left, right| right.total_cmp(left)).1
+    } else {
+        0.0
+    };
+    let reaching = (0_u32..).zip(values).filter(|&(_, &value)| value > 0.0 && value >= bound);
+    let reaching: Vec<(u32, f32)> = reaching.map(|(row, &value)| (row, value)).collect();
+    let order = |left: &(u32, f32), right: &(u32, f32)| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0));
+    top_k(reaching, k, order).into_iter().map(|(row, _)| row).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,6 +52,19 @@ mod tests {
             sorted.sort_unstable();
             sorted.truncate(k);
             prop_assert_eq!(top_k(items, k, Ord::cmp), sorted);
+        }
+
+        #[test]
+        fn best_rows_are_those_of_a_full_sort(
+            values in proptest::collection::vec((-20_i32..60).prop_map(|value| value as f32), 0..900),
+            k in 0_usize..300,
+        ) {
+            let mut rows: Vec<u32> = (0..values.len() as u32).filter(|&row| values[row as usize] > 0.0).collect();
+            rows.sort_by(|&left, &right| {
+                values[right as usize].total_cmp(&values[left as usize]).then(left.cmp(&right))
+            });
+            rows.truncate(k);
+            prop_assert_eq!(best_rows(&values, k), rows);
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::measure::{Cosine, Weights};
 use super::{ItemNeighbors, RecommendError, Scorer, Scores};
 use crate::domain::{Catalogue, ItemIdx, Query, RatedMovie, RatingMatrix};
+use crate::math::SparseRows;
 
 /// So many ratings without deviation are added before a bias is taken.
 const BIAS_DAMPING: f32 = 5.0;
@@ -27,7 +28,16 @@ pub struct RatingBaseline {
     mean: f32,
     scale: (f32, f32),
     item_biases: Vec<f32>,
-    neighbors: ItemNeighbors,
+    table: Table,
+}
+
+/// s^1.5 of the positive neighbours.
+#[derive(Clone, Debug)]
+enum Table {
+    /// Row = movie to predict: for few movies.
+    ByMovie(SparseRows),
+    /// Row = rated movie: for many movies.
+    ByRated(SparseRows),
 }
 
 impl RatingBaseline {
@@ -37,7 +47,16 @@ impl RatingBaseline {
         let measure = Cosine::fit(residuals.clone(), ratings, 0.5, SHRINKAGE);
         let neighbors = ItemNeighbors::of_measure(&measure, ratings, k);
         let scale = ratings.scale();
-        Self { catalogue, mean: residuals.mean, scale, item_biases: residuals.item_biases, neighbors }
+        let table = Table::ByMovie(amplified(&neighbors, catalogue.len()));
+        Self { catalogue, mean: residuals.mean, scale, item_biases: residuals.item_biases, table }
+    }
+
+    /// The same, quicker for more movies at a time than a history has, and slower for fewer.
+    pub fn for_many_movies(mut self) -> Self {
+        if let Table::ByMovie(table) = &self.table {
+            self.table = Table::ByRated(table.transposed());
+        }
+        self
     }
 
     /// The rating that a person with this history is expected to give, on the scale of the data set. Without a history
@@ -57,25 +76,61 @@ impl RatingBaseline {
             .collect();
         let rest = |&(item, rating): &(ItemIdx, f32)| rating - self.mean - self.item_biases[item.row()];
         let bias = known.iter().map(rest).sum::<f32>() / (known.len() as f32 + BIAS_DAMPING);
-        let mut residuals = vec![None; self.catalogue.len()];
-        for rated in &known {
-            residuals[rated.0.row()] = Some(rest(rated) - bias);
-        }
-        items.iter().map(|&item| self.predict_one(item, bias, &residuals)).collect()
+        // Of a movie given twice the last counts.
+        let mut residuals: Vec<(ItemIdx, f32)> =
+            known.iter().rev().map(|rated| (rated.0, rest(rated) - bias)).collect();
+        residuals.sort_by_key(|&(item, _)| item);
+        residuals.dedup_by_key(|&mut (item, _)| item);
+        let sums = self.neighbor_sums(&residuals, items);
+        let (low, high) = self.scale;
+        let predict = |(&item, (sum, total)): (&ItemIdx, (f32, f32))| {
+            (self.mean + bias + self.item_biases[item.row()] + sum / total).clamp(low, high)
+        };
+        items.iter().zip(sums).map(predict).collect()
     }
 
-    fn predict_one(&self, item: ItemIdx, user_bias: f32, residuals: &[Option<f32>]) -> f32 {
-        let (mut sum, mut total) = (0.0, NEIGHBOR_DAMPING);
-        for (other, similarity) in self.neighbors.of(item) {
-            if let Some(residual) = residuals[other.row()].filter(|_| similarity > 0.0) {
-                let weight = similarity * similarity.sqrt();
-                sum += weight * residual;
-                total += weight;
+    /// Weighed residuals of the rated neighbours of each item, and their weights with the damping, added up in the order
+    /// of the rated movies' rows either way.
+    fn neighbor_sums(&self, residuals: &[(ItemIdx, f32)], items: &[ItemIdx]) -> Vec<(f32, f32)> {
+        let nothing = (0.0, NEIGHBOR_DAMPING);
+        match &self.table {
+            Table::ByMovie(table) => {
+                let mut of_rated = vec![None; self.catalogue.len()];
+                for &(item, residual) in residuals {
+                    of_rated[item.row()] = Some(residual);
+                }
+                let sums = |item: &ItemIdx| {
+                    let (others, weights) = table.row(item.row());
+                    others.iter().zip(weights).fold(nothing, |(sum, total), (&other, weight)| {
+                        of_rated[other as usize]
+                            .map_or((sum, total), |residual| (sum + weight * residual, total + weight))
+                    })
+                };
+                items.iter().map(sums).collect()
+            }
+            Table::ByRated(table) => {
+                let mut sums = vec![nothing; self.catalogue.len()];
+                for &(rated, residual) in residuals {
+                    let (others, weights) = table.row(rated.row());
+                    for (&other, weight) in others.iter().zip(weights) {
+                        let (sum, total) = &mut sums[other as usize];
+                        *sum += weight * residual;
+                        *total += weight;
+                    }
+                }
+                items.iter().map(|item| sums[item.row()]).collect()
             }
         }
-        let (low, high) = self.scale;
-        (self.mean + user_bias + self.item_biases[item.row()] + sum / total).clamp(low, high)
     }
+}
+
+/// s^1.5 of the positive similarities.
+fn amplified(neighbors: &ItemNeighbors, n_items: usize) -> SparseRows {
+    let rows = (0..n_items as u32).flat_map(|row| {
+        let positive = neighbors.of(ItemIdx(row)).filter(|&(_, similarity)| similarity > 0.0);
+        positive.map(move |(other, similarity)| (row, other.0, similarity * similarity.sqrt()))
+    });
+    SparseRows::from_sorted(n_items, n_items, rows)
 }
 
 impl Scorer for RatingBaseline {
@@ -149,6 +204,17 @@ mod tests {
         assert!(predict(&first_camp, 20) > predict(&second_camp, 20) + 0.5);
         assert!(predict(&second_camp, 50) > predict(&first_camp, 50) + 0.5);
         assert!(predict(&[rated(10, 5.0), rated(40, 5.0)], 60) > predict(&[rated(10, 2.0), rated(40, 2.0)], 60));
+    }
+
+    #[test]
+    fn one_by_one_and_many_at_a_time_are_the_same() {
+        let (catalogue, ratings) = sample::movies_and_ratings();
+        let baseline = RatingBaseline::fit(catalogue.clone(), &ratings, 50);
+        let many = baseline.clone().for_many_movies();
+        let items: Vec<ItemIdx> = (0..catalogue.len() as u32).map(ItemIdx).collect();
+        for history in [vec![], vec![rated(40, 2.0), rated(10, 5.0), rated(40, 4.0)], vec![rated(60, 1.0)]] {
+            assert_eq!(baseline.predict_many(&history, &items), many.predict_many(&history, &items));
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! All signals fitted on one set of ratings, and the candidates they propose to a person.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::features::{N_FEATURES, N_HISTORY, N_RANKED, Person, Row};
 use crate::domain::{Catalogue, ItemIdx, Query, RatingMatrix};
-use crate::math::top_k;
+use crate::math::best_rows;
 use crate::recommend::signals::{
     Als, Ease, GenreProfile, Moment, NeighborSignal, PreferenceScale, Preferences, Profile, Rp3Beta, Signal, Timeline,
     UserKnn,
@@ -17,6 +17,9 @@ const N_PROPOSED: usize = 100;
 const MEAN_DAMPING: f32 = 10.0;
 /// Year of a movie whose year nobody knows, where no other movie's is known either.
 const SOME_YEAR: f32 = 1990.0;
+/// What a rank says: −ln(1 + rank).
+static RANK_FEATURES: LazyLock<[f32; N_PROPOSED + 1]> =
+    LazyLock::new(|| std::array::from_fn(|rank| -(rank as f32).ln_1p()));
 
 /// Bounds of fitting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +43,29 @@ pub struct FittedSignals {
     history: [Box<dyn Signal>; N_HISTORY],
     user_knn: UserKnn,
     timeline: Timeline,
-    latest: Moment,
+    latest: Popular,
     mean_ratings: Vec<f32>,
     baseline: RatingBaseline,
+}
+
+/// What is popular at one time of asking, in the form that candidates are described with.
+struct Popular {
+    counts: Vec<u32>,
+    /// Decayed counts, then those of returning people, as ln(0.001 + count).
+    logs: [Vec<f32>; N_RANKED - N_HISTORY],
+    /// The rows of each of these with a count above zero, the largest first; as many as are needed.
+    orders: [Vec<u32>; N_RANKED - N_HISTORY],
+}
+
+impl Popular {
+    /// With orders of at least `n_ordered` movies where so many have a count.
+    fn at(timeline: &Timeline, time: i64, n_ordered: usize) -> Self {
+        let Moment { counts, decayed: [first, second, third, fourth], returning } = timeline.at(time);
+        let columns = [first, second, third, fourth, returning];
+        let orders = std::array::from_fn(|column| best_rows(&columns[column], n_ordered));
+        let logs = columns.map(|column| column.into_iter().map(|count| (count + 1e-3).ln()).collect());
+        Self { counts, logs, orders }
+    }
 }
 
 /// Candidates with their features, in no particular order.
@@ -54,9 +77,15 @@ pub struct Candidates {
     pub rows: Vec<Row>,
 }
 
+/// Place of a movie that nothing has proposed yet.
+const UNPLACED: u32 = u32::MAX;
+/// Place of a movie that must not be proposed.
+const LEFT_OUT: u32 = u32::MAX - 1;
+
 /// The proposed movies with their rank in each signal.
-#[derive(Default)]
 struct Proposals {
+    /// Where each movie of the catalogue stands.
+    places: Vec<u32>,
     items: Vec<ItemIdx>,
     ranks: Vec<[u8; N_RANKED]>,
 }
@@ -65,9 +94,15 @@ struct Proposals {
 struct Described<'a> {
     profile: &'a Profile,
     person: Person,
-    moment: &'a Moment,
-    /// Scores of the signals of the history with mean and deviation over the open movies.
-    columns: Vec<(Vec<f32>, f32, f32)>,
+    popular: &'a Popular,
+    columns: Vec<Column>,
+}
+
+/// The scores of a signal of the history, zero where a movie is not open, with mean and deviation over the open ones.
+struct Column {
+    scores: Vec<f32>,
+    mean: f32,
+    deviation: f32,
 }
 
 impl FittedSignals {
@@ -89,10 +124,10 @@ impl FittedSignals {
         Self {
             history,
             user_knn,
-            latest: timeline.at(timeline.newest()),
+            latest: Popular::at(&timeline, timeline.newest(), usize::MAX),
             timeline,
             mean_ratings: mean_ratings(&ratings),
-            baseline: RatingBaseline::fit(Arc::clone(&catalogue), &ratings, DEFAULT_NEIGHBORS),
+            baseline: RatingBaseline::fit(Arc::clone(&catalogue), &ratings, DEFAULT_NEIGHBORS).for_many_movies(),
             catalogue,
             ratings,
         }
@@ -101,27 +136,27 @@ impl FittedSignals {
     /// What the signals propose for a query, and the `required` movies, without the movies the query leaves out.
     pub fn candidates(&self, query: &Query, required: &[ItemIdx]) -> Candidates {
         let profile = self.profile(query);
-        let open = self.open(query);
-        let past = (profile.asked_at < self.timeline.newest()).then(|| self.timeline.at(profile.asked_at));
-        let moment = past.as_ref().unwrap_or(&self.latest);
-        let columns: Vec<(Vec<f32>, f32, f32)> = self
+        let left_out = self.left_out(query);
+        let n_open = self.catalogue.len() - left_out.len();
+        let past = (profile.asked_at < self.timeline.newest())
+            .then(|| Popular::at(&self.timeline, profile.asked_at, N_PROPOSED + left_out.len()));
+        let popular = past.as_ref().unwrap_or(&self.latest);
+        let columns: Vec<Column> = self
             .history
             .iter()
             .map(|signal| {
                 let mut scores = vec![0.0; self.catalogue.len()];
                 signal.add_scores(&profile, &mut scores);
-                let (mean, deviation) = mean_and_deviation(&scores, &open);
-                (scores, mean, deviation)
+                for item in &left_out {
+                    scores[item.row()] = 0.0;
+                }
+                let (mean, deviation) = mean_and_deviation(&scores, n_open);
+                Column { scores, mean, deviation }
             })
             .collect();
-        let rankings = columns
-            .iter()
-            .map(|(scores, ..)| scores.as_slice())
-            .chain(moment.decayed.iter().map(Vec::as_slice))
-            .chain([moment.returning.as_slice()]);
-        let proposals = Proposals::collect(rankings, &open, required);
+        let proposals = self.proposals((&columns, popular), &left_out, required);
         let person = Person::of(&profile, |item| self.year(item));
-        let described = Described { profile: &profile, person, moment, columns };
+        let described = Described { profile: &profile, person, popular, columns };
         let predicted = self.baseline.predict_many(&query.history, &proposals.items);
         let rows = proposals.items.iter().zip(&proposals.ranks).zip(predicted);
         let rows = rows.map(|((&item, ranks), predicted)| self.row(&described, item, (ranks, predicted))).collect();
@@ -129,9 +164,9 @@ impl FittedSignals {
     }
 
     fn row(&self, described: &Described<'_>, item: ItemIdx, (ranks, predicted): (&[u8; N_RANKED], f32)) -> Row {
-        let Described { profile, person, moment, columns } = described;
+        let Described { profile, person, popular, columns } = described;
         let row = item.row();
-        let n_ratings = moment.counts[row] as f32;
+        let n_ratings = popular.counts[row] as f32;
         let n_since = if person.last_seen < profile.asked_at {
             n_ratings - self.timeline.n_until(item, person.last_seen) as f32
         } else {
@@ -140,8 +175,8 @@ impl FittedSignals {
         let age_s = self.timeline.first_rated(item).map_or(0, |first| (profile.asked_at - first).max(0));
         let year = self.year(item);
         let mean_year = person.mean_year.unwrap_or(SOME_YEAR);
-        let standard = columns.iter().map(|(scores, mean, deviation)| (scores[row] - mean) / deviation);
-        let counts = moment.decayed.iter().chain([&moment.returning]).map(|counts| (counts[row] + 1e-3).ln());
+        let standard = columns.iter().map(|column| (column.scores[row] - column.mean) / column.deviation);
+        let counts = popular.logs.iter().map(|logs| logs[row]);
         let facts = [
             n_ratings.ln_1p(),
             n_since.ln_1p(),
@@ -153,7 +188,7 @@ impl FittedSignals {
             predicted,
         ];
         let mut features = [0.0; N_FEATURES];
-        let values = standard.chain(ranks.iter().map(|&rank| -f32::from(rank).ln_1p())).chain(counts);
+        let values = standard.chain(ranks.iter().map(|&rank| RANK_FEATURES[usize::from(rank)])).chain(counts);
         for (slot, value) in features.iter_mut().zip(values.chain(facts).chain(person.features)) {
             *slot = value;
         }
@@ -165,19 +200,39 @@ impl FittedSignals {
         Profile::of(query, &self.catalogue, &self.ratings)
     }
 
-    /// Which movies may be recommended.
-    fn open(&self, query: &Query) -> Vec<bool> {
-        let mut open = vec![true; self.catalogue.len()];
+    /// Which movies may not be recommended, by ascending row.
+    fn left_out(&self, query: &Query) -> Vec<ItemIdx> {
         let left_out = query.seen().chain(query.seeds.iter().copied()).chain(query.excluded.iter().copied());
-        for item in left_out.filter_map(|movie| self.catalogue.item_idx(movie)) {
-            open[item.row()] = false;
-        }
+        let mut left_out: Vec<ItemIdx> = left_out.filter_map(|movie| self.catalogue.item_idx(movie)).collect();
         if !query.filter.is_open() {
-            for (open, item) in open.iter_mut().zip((0..).map(ItemIdx)) {
-                *open &= query.filter.accepts(self.catalogue.movie(item), self.catalogue.popularity(item));
-            }
+            let passes = |&item: &ItemIdx| {
+                query.filter.accepts(self.catalogue.movie(item), self.catalogue.popularity(item))
+            };
+            left_out.extend((0..self.catalogue.len() as u32).map(ItemIdx).filter(|item| !passes(item)));
         }
-        open
+        left_out.sort_unstable();
+        left_out.dedup();
+        left_out
+    }
+
+    /// The best of each signal of the history and of what is popular, and the required movies.
+    fn proposals(
+        &self,
+        (columns, popular): (&[Column], &Popular),
+        left_out: &[ItemIdx],
+        required: &[ItemIdx],
+    ) -> Proposals {
+        let mut proposals = Proposals::new(self.catalogue.len(), left_out);
+        for (column, Column { scores, .. }) in columns.iter().enumerate() {
+            proposals.add(column, best_rows(scores, N_PROPOSED).into_iter());
+        }
+        for (column, order) in (N_HISTORY..).zip(&popular.orders) {
+            proposals.add(column, order.iter().copied());
+        }
+        for &item in required {
+            proposals.place(item.0);
+        }
+        proposals
     }
 
     fn year(&self, item: ItemIdx) -> Option<f32> {
@@ -234,50 +289,56 @@ impl Scorer for SignalScorer<'_> {
 }
 
 impl Proposals {
-    fn collect<'a>(rankings: impl Iterator<Item = &'a [f32]>, open: &[bool], required: &[ItemIdx]) -> Self {
-        let mut proposals = Self::default();
-        let mut places = vec![u32::MAX; open.len()];
-        let mut place_of = |proposals: &mut Self, item: ItemIdx| {
-            let place = &mut places[item.row()];
-            if *place == u32::MAX {
-                *place = proposals.items.len() as u32;
-                proposals.items.push(item);
-                proposals.ranks.push([N_PROPOSED as u8; N_RANKED]);
+    fn new(n_items: usize, left_out: &[ItemIdx]) -> Self {
+        let mut places = vec![UNPLACED; n_items];
+        for item in left_out {
+            places[item.row()] = LEFT_OUT;
+        }
+        Self { places, items: Vec::new(), ranks: Vec::new() }
+    }
+
+    /// The first movies of a ranking that may be recommended.
+    fn add(&mut self, column: usize, ranking: impl Iterator<Item = u32>) {
+        let mut rank = 0;
+        for row in ranking {
+            if let Some(place) = self.place(row) {
+                self.ranks[place][column] = rank as u8;
+                rank += 1;
             }
-            *place as usize
-        };
-        for (column, scores) in rankings.enumerate() {
-            for (rank, item) in best(scores, open).into_iter().enumerate() {
-                let place = place_of(&mut proposals, item);
-                proposals.ranks[place][column] = rank as u8;
+            if rank == N_PROPOSED {
+                break;
             }
         }
-        for &item in required.iter().filter(|item| open[item.row()]) {
-            place_of(&mut proposals, item);
+    }
+
+    /// Where a movie stands, now if not before; `None` if it is left out.
+    fn place(&mut self, row: u32) -> Option<usize> {
+        let place = &mut self.places[row as usize];
+        if *place == UNPLACED {
+            *place = self.items.len() as u32;
+            self.items.push(ItemIdx(row));
+            self.ranks.push([N_PROPOSED as u8; N_RANKED]);
         }
-        proposals
+        (*place != LEFT_OUT).then_some(*place as usize)
     }
 }
 
-fn best(scores: &[f32], open: &[bool]) -> Vec<ItemIdx> {
-    let present = scores.iter().zip(open).enumerate().filter(|&(_, (&score, &open))| open && score > 0.0);
-    let present: Vec<(u32, f32)> = present.map(|(row, (&score, _))| (row as u32, score)).collect();
-    let order = |left: &(u32, f32), right: &(u32, f32)| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0));
-    top_k(present, N_PROPOSED, order).into_iter().map(|(row, _)| ItemIdx(row)).collect()
-}
-
-/// Over the open movies. Single precision does: the scores are standardised for a ranker, not summed up.
-fn mean_and_deviation(scores: &[f32], open: &[bool]) -> (f32, f32) {
-    let (mut n, mut sum, mut squares) = (0.0_f32, 0.0_f32, 0.0_f32);
-    for (&score, &open) in scores.iter().zip(open) {
-        let counted = f32::from(u8::from(open));
-        n += counted;
-        sum += counted * score;
-        squares += counted * score * score;
+/// Of scores that are zero for the movies that are not open. Single precision does: the scores are standardised for a
+/// ranker, not summed up.
+fn mean_and_deviation(scores: &[f32], n_open: usize) -> (f32, f32) {
+    // Side by side, so that the processor adds several at once.
+    let (mut sums, mut squares) = ([0.0_f32; 8], [0.0_f32; 8]);
+    let (whole, rest) = scores.as_chunks::<8>();
+    for chunk in whole.iter().map(|chunk| &chunk[..]).chain([rest]) {
+        for ((sum, square), score) in sums.iter_mut().zip(&mut squares).zip(chunk) {
+            *sum += score;
+            *square += score * score;
+        }
     }
-    let mean = sum / n.max(1.0);
+    let n = n_open.max(1) as f32;
+    let mean = sums.iter().sum::<f32>() / n;
     // Where all are equal the feature is zero.
-    (mean, (squares / n.max(1.0) - mean * mean).max(0.0).sqrt().max(1e-6))
+    (mean, (squares.iter().sum::<f32>() / n - mean * mean).max(0.0).sqrt().max(1e-6))
 }
 
 fn mean_ratings(ratings: &RatingMatrix) -> Vec<f32> {

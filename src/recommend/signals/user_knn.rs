@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Preferences, Profile, Signal};
 use crate::domain::UserIdx;
-use crate::math::{Accumulator, top_k};
+use crate::math::top_k;
 
 /// People whose preferences are summed.
 const N_NEIGHBORS: usize = 50;
@@ -36,20 +36,21 @@ impl UserKnn {
     }
 
     fn neighbors(&self, profile: &Profile, n: usize) -> Vec<(u32, f32)> {
-        let mut dots = Accumulator::<f32>::new(self.norms.len());
+        let mut dots = vec![0.0_f32; self.norms.len()];
         let mut square = 0.0;
         for rated in &profile.items {
             square += rated.preference * rated.preference;
             let (users, values) = self.preferences.by_item().row(rated.item.row());
             for (&user, &value) in users.iter().zip(values) {
-                *dots.slot(user) += rated.preference * value;
+                dots[user as usize] += rated.preference * value;
             }
         }
         let norm = square.sqrt();
         let own = profile.user.map(|user| user.0);
-        let similar: Vec<(u32, f32)> = dots
-            .drain()
-            .filter(|&(user, _)| Some(user) != own)
+        let similar: Vec<(u32, f32)> = (0_u32..)
+            .zip(dots)
+            // Preferences are above zero.
+            .filter(|&(user, dot)| dot > 0.0 && Some(user) != own)
             .map(|(user, dot)| (user, dot / (norm * self.norms[user as usize] + SHRINKAGE)))
             .collect();
         top_k(similar, n, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)))
