@@ -38,6 +38,20 @@ pub fn add_rows<'a>(sums: &mut [f32], rows: impl Iterator<Item = (f32, &'a [f32]
     Arch::new().dispatch(RowSums { sums, rows });
 }
 
+/// Adds to each sum the dot product of the vector with its row, in eight sums side by side.
+pub fn add_dots<const N: usize>(sums: &mut [f32], vector: &[f32; N], rows: &[[f32; N]]) {
+    Arch::new().dispatch(VectorDots { sums, vector, rows });
+}
+
+/// Adds to the sides of a least-squares problem the observations of 1 with weight 1 + w, of which the matrix has the
+/// weight 1 already: w x xᵀ to the matrix, (1 + w) x to the right side.
+pub fn add_observations<'a, const N: usize>(
+    sides: (&mut [[f32; N]; N], &mut [f32; N]),
+    observations: impl Iterator<Item = (f32, &'a [f32; N])>,
+) {
+    Arch::new().dispatch(Observations { sides, observations });
+}
+
 // Structures and plain loops instead of closures and iterator chains, which are not always inlined.
 
 struct HalfDot<'a> {
@@ -87,6 +101,55 @@ impl NullaryFnOnce for RowDots<'_> {
                 sum = sum.wrapping_add(i32::from(x).wrapping_mul(i32::from(y)));
             }
             *dot = sum;
+        }
+    }
+}
+
+struct VectorDots<'a, const N: usize> {
+    sums: &'a mut [f32],
+    vector: &'a [f32; N],
+    rows: &'a [[f32; N]],
+}
+
+impl<const N: usize> NullaryFnOnce for VectorDots<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (sum, row) in self.sums.iter_mut().zip(self.rows) {
+            let mut lanes = [0.0_f32; 8];
+            for (left, right) in self.vector.chunks(8).zip(row.chunks(8)) {
+                for ((lane, x), y) in lanes.iter_mut().zip(left).zip(right) {
+                    *lane += x * y;
+                }
+            }
+            let mut dot = 0.0;
+            for lane in lanes {
+                dot += lane;
+            }
+            *sum += dot;
+        }
+    }
+}
+
+struct Observations<'s, const N: usize, I> {
+    sides: (&'s mut [[f32; N]; N], &'s mut [f32; N]),
+    observations: I,
+}
+
+impl<'a, const N: usize, I: Iterator<Item = (f32, &'a [f32; N])>> NullaryFnOnce for Observations<'_, N, I> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (matrix, right) = self.sides;
+        for (weight, vector) in self.observations {
+            for ((row, sum), &x) in matrix.iter_mut().zip(right.iter_mut()).zip(vector) {
+                *sum += (1.0 + weight) * x;
+                for (cell, &y) in row.iter_mut().zip(vector) {
+                    *cell += weight * x * y;
+                }
+            }
         }
     }
 }
@@ -141,6 +204,12 @@ mod tests {
         let mut sums = [0.5; 3];
         add_rows(&mut sums, [2.0, 0.1].into_iter().zip(rows.iter().map(|row| &row[..])));
         assert_eq!(sums, [3.5, 6.5, 9.5]);
+        let mut sums = [1.0, 2.0];
+        add_dots(&mut sums, &[2.0, 0.5, 1.0], &[[1.0, 2.0, 3.0], [0.0, 4.0, 0.0]]);
+        assert_eq!(sums, [7.0, 4.0]);
+        let (mut matrix, mut right) = ([[1.0; 2]; 2], [0.0; 2]);
+        add_observations((&mut matrix, &mut right), [(2.0, &[1.0, 3.0])].into_iter());
+        assert_eq!((matrix, right), ([[3.0, 7.0], [7.0, 19.0]], [3.0, 9.0]));
         let rows: Vec<i8> = (0..2_304_i32).map(|place| (place * 37 % 255 - 127) as i8).collect();
         let vector = &rows[768..1_536];
         let plain = |row: &[i8]| row.iter().zip(vector).map(|(&x, &y)| i32::from(x) * i32::from(y)).sum::<i32>();

@@ -13,7 +13,7 @@ mod top_k;
 pub use accumulator::Accumulator;
 pub use boosting::{BoostedTrees, Examples};
 pub use cholesky::{Cholesky, solve_spd};
-pub use dot::{add_rows, dot_bf16, dots_i8, from_bf16, to_bf16};
+pub use dot::{add_dots, add_observations, add_rows, dot_bf16, dots_i8, from_bf16, to_bf16};
 pub use lbfgs::minimize;
 pub use random::Random;
 pub use similarity::{CosineSums, PearsonSums};

@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use super::{Preferences, Profile, Signal};
-use crate::math::{SparseRows, solve_spd};
+use crate::math::{SparseRows, add_dots, add_observations, solve_spd};
 
 /// Components of a vector.
 const RANK: usize = 32;
@@ -53,9 +53,7 @@ impl Signal for Als {
         }
         let rated = profile.items.iter().map(|rated| (rated.item.row(), rated.preference));
         let person = solve(&self.gram, &self.items, rated);
-        for (score, item) in scores.iter_mut().zip(&self.items) {
-            *score += dot(&person, item);
-        }
+        add_dots(scores, &person, &self.items);
     }
 }
 
@@ -63,17 +61,6 @@ impl Signal for Als {
 fn initial(n: usize) -> Vec<Vector> {
     let number = |cell: usize| ((cell as f64 * 0.618_033_988_749_894_9).fract() - 0.5) as f32 * 0.2;
     (0..n).map(|row| std::array::from_fn(|column| number(row * RANK + column * column + 1))).collect()
-}
-
-/// In eight sums, which the processor adds to at once.
-fn dot(left: &Vector, right: &Vector) -> f32 {
-    let mut sums = [0.0; 8];
-    for (left, right) in left.chunks_exact(8).zip(right.chunks_exact(8)) {
-        for ((sum, x), y) in sums.iter_mut().zip(left).zip(right) {
-            *sum += x * y;
-        }
-    }
-    sums.iter().sum()
 }
 
 fn gram(vectors: &[Vector]) -> Square {
@@ -108,16 +95,8 @@ fn solve_all(rows: &SparseRows, others: &[Vector]) -> Vec<Vector> {
 fn solve(gram: &Square, others: &[Vector], entries: impl Iterator<Item = (usize, f32)>) -> Vector {
     let mut matrix = *gram;
     let mut right = [0.0; RANK];
-    for (other, preference) in entries {
-        let vector = &others[other];
-        let extra = CONFIDENCE * preference;
-        for ((row, sum), &x) in matrix.iter_mut().zip(&mut right).zip(vector) {
-            *sum += (1.0 + extra) * x;
-            for (cell, &y) in row.iter_mut().zip(vector) {
-                *cell += extra * x * y;
-            }
-        }
-    }
+    let observations = entries.map(|(other, preference)| (CONFIDENCE * preference, &others[other]));
+    add_observations((&mut matrix, &mut right), observations);
     solve_spd(&mut matrix, &mut right);
     right
 }

@@ -32,6 +32,26 @@ fn scores(signal: &dyn Signal, catalogue: &Catalogue, ratings: &RatingMatrix, hi
 }
 
 #[test]
+fn ratings_until_a_time_are_counted_whatever_the_checkpoints() {
+    let movies = vec![crate::domain::Movie::new(MovieId(1), "One"), crate::domain::Movie::new(MovieId(2), "Two")];
+    let event = |user: u32| Interaction {
+        user: UserId(user),
+        movie: MovieId(1 + user % 3 / 2),
+        rating: Rating::new(4.0).unwrap(),
+        timestamp: i64::from(user / 4 * 10),
+    };
+    let ratings = RatingMatrix::new(&Catalogue::vocabulary_of(&movies), (0..1_000).map(event).collect());
+    let timeline = Timeline::fit(&ratings);
+    for time in [-1, 0, 5, 10, 11, 395, 1_250, 2_489, 2_490, 9_999] {
+        for (item, movie) in [(0, MovieId(1)), (1, MovieId(2))] {
+            let expected =
+                (0..1_000).map(event).filter(|event| event.movie == movie && event.timestamp <= time).count();
+            assert_eq!(timeline.n_until(ItemIdx(item), time), expected, "{movie:?} until {time}");
+        }
+    }
+}
+
+#[test]
 fn who_loves_one_camp_gets_its_other_films() {
     let (catalogue, ratings) = sample::movies_and_ratings();
     let row = |id| catalogue.item_idx(MovieId(id)).unwrap().row();

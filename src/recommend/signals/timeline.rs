@@ -2,7 +2,8 @@
 //!
 //! The decayed count of a movie at time T is Σ_{t ≤ T} 2^(−(T − t)/h). It is kept as a state after every rating,
 //! s_k = 1 + s_{k−1} 2^(−Δt/h), so that any T is answered by one binary search. "Returning" counts are of ratings given
-//! on a later visit than the person's first, which tell what people come back for.
+//! on a later visit than the person's first, which tell what people come back for. How many ratings each movie had by some
+//! times is noted, so that the search is short.
 
 use crate::domain::{ItemIdx, RatingMatrix, UserIdx};
 
@@ -12,6 +13,9 @@ pub const HALF_LIVES_DAYS: [f64; 4] = [3.0, 14.0, 60.0, 365.0];
 const RETURNING_HALF_LIFE_DAYS: f64 = 30.0;
 /// A rating so long after the person's first one, in seconds, belongs to a later visit.
 const LATER_VISIT_S: i64 = 86_400;
+
+/// Times by which the ratings of each movie are counted, evenly spread over the ratings.
+const N_CHECKPOINTS: usize = 64;
 
 const DAY_S: f64 = 86_400.0;
 const N_STATES: usize = HALF_LIVES_DAYS.len() + 1;
@@ -23,6 +27,8 @@ pub struct Timeline {
     times: Vec<i64>,
     states: Vec<[f32; N_STATES]>,
     newest: i64,
+    /// Times, ascending, each with the ratings of every movie up to then.
+    checkpoints: Vec<(i64, Vec<u32>)>,
 }
 
 /// What is popular at one time of asking.
@@ -62,7 +68,23 @@ impl Timeline {
             starts[item + 1] += starts[item];
         }
         let newest = events.iter().map(|&(_, time, _)| time).max().unwrap_or(0);
-        Self { starts, times: events.into_iter().map(|(_, time, _)| time).collect(), states, newest }
+        let times: Vec<i64> = events.into_iter().map(|(_, time, _)| time).collect();
+        let mut timeline = Self { starts, times, states, newest, checkpoints: Vec::new() };
+        timeline.count_at_checkpoints();
+        timeline
+    }
+
+    fn count_at_checkpoints(&mut self) {
+        let mut ordered = self.times.clone();
+        ordered.sort_unstable();
+        let mut times: Vec<i64> =
+            ordered.chunks(ordered.len().div_ceil(N_CHECKPOINTS).max(1)).map(|chunk| chunk[0]).collect();
+        times.dedup();
+        let count = |time: i64| {
+            let of_item = |item| self.times_of(item).partition_point(|&then| then <= time) as u32;
+            (time, (0..self.starts.len() - 1).map(of_item).collect())
+        };
+        self.checkpoints = times.into_iter().map(count).collect();
     }
 
     /// Time of the newest rating, in seconds since 1970.
@@ -91,7 +113,12 @@ impl Timeline {
 
     /// Ratings of a movie up to a time.
     pub fn n_until(&self, item: ItemIdx, time: i64) -> usize {
-        self.times_of(item.row()).partition_point(|&then| then <= time)
+        let times = self.times_of(item.row());
+        let next = self.checkpoints.partition_point(|&(then, _)| then <= time);
+        let count = |checkpoint: &(i64, Vec<u32>)| checkpoint.1[item.row()] as usize;
+        let from = next.checked_sub(1).map_or(0, |before| count(&self.checkpoints[before]));
+        let to = self.checkpoints.get(next).map_or(times.len(), count);
+        from + times[from..to].partition_point(|&then| then <= time)
     }
 
     /// Time of a movie's first rating.
