@@ -34,7 +34,9 @@
 //!
 //! # Where to read
 //!
-//! A request: [`http`] → [`engine`] (`answers`, `search`) → [`recommend`]. What somebody is recommended:
+//! A request: [`http`] → [`engine`] (`list` and `answers`, or `search`) → [`recommend`]. A change: [`http`] → [`engine`]
+//! (`people`, `catalogue`) → [`store`], then the snapshot's overlay; `refit` takes it into the next fit. What somebody is
+//! recommended:
 //! [`signals`](recommend::signals) → candidates and features → [`Hybrid`](recommend::ranking::Hybrid), whose ranker learnt
 //! from [`RankingExamples`](recommend::ranking::RankingExamples); the engine fits them in `background_fit`. How good that
 //! is: [`cli`] (`evaluate`) → [`eval`]. A dropped model: [`watch`] → [`engine`] (`lane`, then `network_lane`,
@@ -43,7 +45,8 @@
 //!
 //! # Absent on purpose
 //!
-//! No authentication and no encryption: the daemon listens on loopback; put a proxy in front of it. No network access
+//! No accounts and no encryption: API keys tell who may read and who may write; the daemon listens on loopback, put a proxy
+//! in front of it. No network access
 //! of its own: `tools/` fetches and trains, the daemon only reads folders. No global state but the metrics recorder, the
 //! log subscriber and the model runtime, of which a process has one each.
 

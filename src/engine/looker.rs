@@ -28,6 +28,13 @@ pub(super) enum LoadError {
 }
 
 impl LoadError {
+    /// What is wrong, in words.
+    pub(super) fn reason(&self) -> &str {
+        match self {
+            Self::Artifact(reason) | Self::Incomplete(reason) | Self::Environment(reason) => reason,
+        }
+    }
+
     /// What was prepared is for a base that does not answer any more.
     pub(super) fn fitted_meanwhile() -> Self {
         Self::Environment("the catalogue was fitted anew meanwhile; it is tried again at the next look".to_owned())

@@ -74,6 +74,14 @@ pub enum EngineError {
     /// There is no such thing.
     #[error("There is no {0} of that id.")]
     Unknown(&'static str),
+    /// A rating that the data set's scale does not have.
+    #[error("Ratings here go from {low} to {high}.")]
+    OffScale {
+        /// Lowest rating.
+        low: f32,
+        /// Highest rating.
+        high: f32,
+    },
     /// The list that a further page is asked of is not kept any more.
     #[error("The list has changed since its first page or is not kept any more; ask for the first page again.")]
     CursorExpired,

@@ -128,9 +128,6 @@ impl Engine {
 
     /// Gives the ratings of one person to another; where both rated a movie, the newer rating stays.
     pub async fn merge(&self, from: UserId, into: UserId) -> Result<Answer<WriteSummary>, EngineError> {
-        if from == into {
-            return Err(EngineError::Unfit("A person cannot be merged with themselves.".to_owned()));
-        }
         let answer = self.answer(move |desk| {
             let summary = desk.shared.store.write(vec![Write::MergeUsers { from, into }])?;
             desk.shared.refit.ask_purge();
@@ -151,35 +148,14 @@ impl Engine {
     }
 }
 
-/// Why a rating is not stored.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error("There is no movie of that id.")]
-    UnknownMovie,
-    #[error("Ratings here go from {low} to {high}.")]
-    OffScale { low: f32, high: f32 },
-}
-
-impl From<Refusal> for EngineError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::UnknownMovie => Self::Unknown("movie"),
-            Refusal::OffScale { .. } => Self::Unfit(refusal.to_string()),
-        }
-    }
-}
-
 /// The scale of the data set bounds what can be given: one 10 among fives would change what every rating means.
-fn checked(desk: &Desk, new: NewRating) -> Result<Interaction, Refusal> {
+fn checked(desk: &Desk, new: NewRating) -> Result<Interaction, EngineError> {
     if desk.snapshot.find(new.movie).is_none() {
-        return Err(Refusal::UnknownMovie);
+        return Err(EngineError::Unknown("movie"));
     }
     let (low, high) = scale(&desk.snapshot);
-    let off_scale = Refusal::OffScale { low, high };
-    if !(low..=high).contains(&new.rating) {
-        return Err(off_scale);
-    }
-    let rating = Rating::new(new.rating).map_err(|_| off_scale)?;
+    let rating = Rating::new(new.rating).ok().filter(|rating| (low..=high).contains(&rating.value()));
+    let rating = rating.ok_or(EngineError::OffScale { low, high })?;
     Ok(Interaction { user: new.user, movie: new.movie, rating, timestamp: new.timestamp })
 }
 

@@ -7,7 +7,7 @@ use super::snapshot::Snapshot;
 use crate::domain::{Catalogue, ItemIdx, Movie, MovieFilter, MovieId, Popularity, UserId};
 use crate::recommend::HouseholdRule;
 
-/// People that one question may be asked for.
+/// People that one question may name as a household.
 pub const MAX_PEOPLE: usize = 8;
 /// Ratings, liked and disliked movies that a question may bring along.
 pub const MAX_GIVEN: usize = 1_000;

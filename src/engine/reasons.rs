@@ -13,6 +13,8 @@ use crate::recommend::ranking::Explanation;
 
 /// Films and words that a sentence names.
 const N_TOLD: usize = 3;
+/// Share of what raises a movie that a film must have to be named.
+const LEAST_TOLD: f32 = 0.02;
 
 /// The explanations that the rows of a page are put together from.
 struct Material<'a> {
@@ -99,7 +101,9 @@ impl Material<'_> {
 
 fn sentence(reasons: &Reasons, method: &str) -> String {
     let mut parts = Vec::new();
-    let films: Vec<String> = reasons.because_of.iter().take(N_TOLD).map(|film| film.title.clone()).collect();
+    let raised: f32 = reasons.contributions.iter().map(|part| part.effect.max(0.0)).sum();
+    let films = reasons.because_of.iter().filter(|film| film.effect > LEAST_TOLD * raised).take(N_TOLD);
+    let films: Vec<String> = films.map(|film| film.title.clone()).collect();
     if !films.is_empty() {
         parts.push(format!("you rated {}", listed(&films)));
     }

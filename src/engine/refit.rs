@@ -9,10 +9,14 @@ use super::lane::Stop;
 use super::loader;
 use super::looker::LoadError;
 use super::snapshot::{Base, Network, SemanticSearch};
+use super::status::{Part, PartState};
 use super::{Shared, encoder_lane, network_lane};
 
 /// The clock of a wait needs an end.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+
+/// Pause after a fit that failed.
+const RETRY_PAUSE: Duration = Duration::from_mins(1);
 
 /// Models that were swapped in meanwhile make a fit start its last step again, at most so often.
 const MAX_ATTEMPTS: usize = 5;
@@ -29,6 +33,7 @@ struct Wanted {
     task: Option<Task>,
     /// Whether the task waits for the interval.
     can_wait: bool,
+    not_before: Option<Instant>,
     stop: bool,
 }
 
@@ -60,6 +65,12 @@ impl Refit {
         self.ask(Task::Purge);
     }
 
+    /// Asks for what failed again, after a while.
+    fn retry(&self, task: Task) {
+        self.ask(task);
+        self.lock().not_before = Some(Instant::now() + RETRY_PAUSE);
+    }
+
     fn ask(&self, task: Task) {
         let mut wanted = self.lock();
         (wanted.task, wanted.can_wait) = (wanted.task.max(Some(task)), false);
@@ -79,8 +90,13 @@ impl Refit {
             if wanted.stop {
                 return None;
             }
-            let left = interval.map(|interval| interval.saturating_sub(last.elapsed()));
-            if wanted.task.is_some() && (!wanted.can_wait || left.is_some_and(|left| left.is_zero())) {
+            let left = match wanted.not_before {
+                Some(time) => Some(time.saturating_duration_since(Instant::now())),
+                None if wanted.can_wait => interval.map(|interval| interval.saturating_sub(last.elapsed())),
+                None => Some(Duration::ZERO),
+            };
+            if wanted.task.is_some() && left.is_some_and(|left| left.is_zero()) {
+                wanted.not_before = None;
                 return wanted.task.take();
             }
             // Without changes the time passes unused; the next change is looked for once per interval.
@@ -109,7 +125,10 @@ pub(super) fn run(shared: &Shared, stop: &Stop) {
         match refit(shared, stop) {
             Ok(()) => {}
             Err(_) if stop.is_asked() => return,
-            Err(error) => tracing::error!(?error, "fitting anew failed; the fit before goes on answering"),
+            Err(error) => {
+                tracing::error!(?error, "fitting anew failed and is tried again; the fit before goes on answering");
+                shared.refit.retry(task);
+            }
         }
         last = Instant::now();
     }
@@ -128,7 +147,7 @@ fn refit(shared: &Shared, stop: &Stop) -> Result<(), LoadError> {
             return Err(LoadError::Environment("the daemon is stopping".to_owned()));
         }
         let Some(current) = shared.cell.load() else { return Ok(()) };
-        let network = current.network.as_ref().map(|network| moved_network(network, &base)).transpose()?;
+        let network = current.network.as_ref().and_then(|network| moved_network(shared, network, &base));
         let semantic = current.semantic.as_ref();
         let semantic = semantic.map(|semantic| moved_search(shared, semantic, (&base, stop))).transpose()?;
         let is_done = shared.cell.update_if(|snapshot| {
@@ -152,8 +171,16 @@ fn refit(shared: &Shared, stop: &Stop) -> Result<(), LoadError> {
     Err(LoadError::Environment("models came and went too quickly".to_owned()))
 }
 
-fn moved_network(network: &Network, base: &Base) -> Result<Arc<Network>, LoadError> {
-    network_lane::prepare(network.id.clone(), &network.model, base).map(|(network, _)| Arc::new(network))
+/// The network for the new base. One that does not know its movies any more serves no longer.
+fn moved_network(shared: &Shared, network: &Network, base: &Base) -> Option<Arc<Network>> {
+    match network_lane::prepare(network.id.clone(), &network.model, base) {
+        Ok((network, _)) => Some(Arc::new(network)),
+        Err(error) => {
+            tracing::warn!(?error, model = %network.id, "the rating network does not fit the catalogue any more");
+            shared.status.set_part(Part::RatingNetwork, PartState::Failed(error.reason().to_owned()));
+            None
+        }
+    }
 }
 
 fn moved_search(

@@ -15,6 +15,7 @@ pub(crate) enum ErrorCode {
     NotFound,
     MethodNotAllowed,
     CursorExpired,
+    OffScale,
     TooLarge,
     UnsupportedMediaType,
     NotReady,
@@ -26,13 +27,14 @@ pub(crate) enum ErrorCode {
 impl ErrorCode {
     /// All codes, for the contract test.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::CursorExpired,
+        Self::OffScale,
         Self::TooLarge,
         Self::UnsupportedMediaType,
         Self::NotReady,
@@ -49,6 +51,7 @@ impl ErrorCode {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::CursorExpired => "cursor_expired",
+            Self::OffScale => "off_scale",
             Self::TooLarge => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::NotReady => "not_ready",
@@ -66,6 +69,7 @@ impl ErrorCode {
             Self::NotFound => "There is nothing at this address",
             Self::MethodNotAllowed => "This address does not take this method",
             Self::CursorExpired => "The list that this page belongs to is gone",
+            Self::OffScale => "The rating is not on the scale of this data set",
             Self::TooLarge => "The request is too large",
             Self::UnsupportedMediaType => "The request is of another kind than this address takes",
             Self::NotReady => "This part of the daemon is not ready yet",
@@ -82,7 +86,7 @@ impl ErrorCode {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::CursorExpired => StatusCode::GONE,
+            Self::CursorExpired | Self::OffScale => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotReady | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
@@ -143,6 +147,7 @@ impl From<EngineError> for HttpError {
             }
             EngineError::Unfit(detail) => Self::bad_request(detail),
             EngineError::Unknown(_) => Self::new(ErrorCode::NotFound, error.to_string()),
+            EngineError::OffScale { .. } => Self::new(ErrorCode::OffScale, error.to_string()),
             EngineError::CursorExpired => Self::new(ErrorCode::CursorExpired, error.to_string()),
             EngineError::NotReady(_) => Self::new(ErrorCode::NotReady, error.to_string()),
             EngineError::Internal(cause) => Self::internal(cause),

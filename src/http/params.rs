@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::HttpError;
 use super::wire::FilterJson;
@@ -126,13 +127,34 @@ impl Params {
     }
 }
 
+/// Whole numbers up to this are exact as floating-point numbers (2^53).
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// The JSON object of a body; `what` it should be, for the error.
 pub(super) fn object<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, String> {
+    let fault = |error: serde_json::Error| format!("The body is not {what}: {error}.");
+    let mut value: Value = serde_json::from_slice(body).map_err(fault)?;
     // serde would take an array for an object whose members come in order.
-    if body.trim_ascii_start().first() != Some(&b'{') {
+    if !value.is_object() {
         return Err(format!("The body is not {what}: it must be a JSON object."));
     }
-    serde_json::from_slice(body).map_err(|error| format!("The body is not {what}: {error}."))
+    write_whole(&mut value);
+    serde_json::from_value(value).map_err(fault)
+}
+
+/// Writes whole numbers without a fraction: to JSON 5 and 5.0 are the same.
+fn write_whole(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(write_whole),
+        Value::Object(members) => members.values_mut().for_each(write_whole),
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= MOST_EXACT);
+            if let Some(whole) = whole.filter(|_| number.is_f64()) {
+                *number = (whole as i64).into();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
 }
 
 /// Names of the parameters that filter, for a route's list together with its own.

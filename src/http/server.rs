@@ -280,6 +280,7 @@ fn log(error: &HttpError, route: &'static str, request_id: &str) {
         | ErrorCode::NotFound
         | ErrorCode::MethodNotAllowed
         | ErrorCode::CursorExpired
+        | ErrorCode::OffScale
         | ErrorCode::TooLarge
         | ErrorCode::UnsupportedMediaType => {}
     }

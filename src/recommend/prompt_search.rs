@@ -104,6 +104,7 @@ pub struct PromptSearch {
     semantic: Option<(Arc<dyn TextEncoder>, Arc<dyn NearestNeighbors>)>,
     /// By catalogue row.
     priors: Vec<f32>,
+    mean_prior: f32,
     most_votes: u32,
 }
 
@@ -150,8 +151,9 @@ impl PromptSearch {
     ) -> Self {
         let votes = (0..catalogue.len() as u32).map(|row| catalogue.popularity(ItemIdx(row)).vote_count);
         let most_votes = votes.clone().max().unwrap_or(0).max(1);
-        let priors = votes.map(|votes| prior(votes, most_votes)).collect();
-        Self { catalogue, lexical, item_knn, semantic, priors, most_votes }
+        let priors: Vec<f32> = votes.map(|votes| prior(votes, most_votes)).collect();
+        let mean_prior = priors.iter().sum::<f32>() / priors.len().max(1) as f32;
+        Self { catalogue, lexical, item_knn, semantic, priors, mean_prior, most_votes }
     }
 
     /// Public name of what answers.
@@ -210,6 +212,11 @@ impl PromptSearch {
             explained.insert(movie, (parts, self.lexical.common_words(&asked.text, described)));
         }
         Ok(explained)
+    }
+
+    /// A newcomer that nobody voted on yet is taken for a movie like most, not for one that nobody knows.
+    fn prior_of(&self, figures: Popularity) -> f32 {
+        if figures.vote_count > 0 { prior(figures.vote_count, self.most_votes) } else { self.mean_prior }
     }
 
     fn weights(&self, anchors: &[Anchor<'_>]) -> Weights {
@@ -340,7 +347,7 @@ impl PromptSearch {
             weights.text * meaning.text.as_ref().map_or(0.0, cosine),
             likeness,
             weights.lexical * words,
-            weights.prior * prior(figures.vote_count, self.most_votes),
+            weights.prior * self.prior_of(*figures),
             weights.genres * share_of_genres(movie, &asked.genres),
             -weights.unwanted * unwanted,
         ]

@@ -30,26 +30,55 @@ fn the_readme_tells_the_truth_and_judged_prompts_find_their_film() {
 
     let readme = std::fs::read_to_string(repository("README.md")).unwrap();
     let examples = examples(&readme);
-    assert!(examples.len() >= 8, "the README shows what to try");
-    for (path, shown) in &examples {
-        let answer = daemon.get(path).json();
-        assert!(agrees(shown, &answer), "README: {path}\nshown {shown:#}\ngot {answer:#}");
+    assert!(examples.len() >= 16, "the README shows what to try");
+    for Example { method, path, body, shown } in &examples {
+        let answer = if method == "GET" { daemon.get(path) } else { daemon.send(method, path, body) };
+        let answer = answer.json();
+        assert!(agrees(shown, &answer), "README: {method} {path}\nshown {shown:#}\ngot {answer:#}");
     }
     // The store has one owner.
     drop(daemon);
     judge(store.path());
 }
 
-/// Every `$ curl -s 'http://127.0.0.1:8000…'` that is followed by JSON, as path and JSON.
-fn examples(readme: &str) -> Vec<(String, Value)> {
-    let parts = readme.split("$ curl -s 'http://127.0.0.1:8000").skip(1);
-    parts
-        .filter_map(|part| {
-            let (path, rest) = part.split_once("'\n")?;
-            let shown = serde_json::from_str(rest.split('`').next()?).ok()?;
-            Some((path.to_owned(), shown))
-        })
-        .collect()
+/// A request of the README and the answer that it shows.
+struct Example {
+    method: String,
+    path: String,
+    body: String,
+    shown: Value,
+}
+
+/// Every `$ curl -s …` that is followed by JSON.
+fn examples(readme: &str) -> Vec<Example> {
+    readme.split("$ curl -s ").skip(1).filter_map(example).collect()
+}
+
+fn example(part: &str) -> Option<Example> {
+    // A command goes on in the next line after a backslash.
+    let joined = part.replace("\\\n", " ");
+    let (command, rest) = joined.split_once('\n')?;
+    let shown = serde_json::from_str(rest.split(['`', '$']).next()?).ok()?;
+    let (mut method, mut path, mut body) = ("GET".to_owned(), String::new(), String::new());
+    let mut words = shell_words(command).into_iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-X" => method = words.next()?,
+            "-d" => body = words.next()?,
+            "-H" => assert_eq!(words.next()?, "content-type: application/json", "the README's {command}"),
+            url => path.push_str(url.strip_prefix("http://127.0.0.1:8000")?),
+        }
+    }
+    Some(Example { method, path, body, shown })
+}
+
+/// Words between blanks, or between single quotes.
+fn shell_words(command: &str) -> Vec<String> {
+    let quoted = command.split('\'').enumerate();
+    let words = quoted.flat_map(|(place, part)| {
+        if place % 2 == 1 { vec![part.to_owned()] } else { part.split_whitespace().map(str::to_owned).collect() }
+    });
+    words.collect()
 }
 
 /// Whether everything shown is in the answer; the answer may have more members.

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from commands.build import claim_target
 from fetch.environments import (
+    CONTRACT_ENVIRONMENT,
     RANKING_ENVIRONMENT,
     TEST_ENVIRONMENT,
     TRAINING_ENVIRONMENT,
@@ -66,7 +67,12 @@ def main() -> int:
         check_prerequisites(rust=True)
         model_dir = os.environ.get("MARQUEE_MODEL_DIR")
         prepare(cache, Path(model_dir).absolute() if model_dir else None)
-        steps = [*rust_steps(), *python_steps(cache, options.training), *content_steps()]
+        steps = [
+            *rust_steps(),
+            *python_steps(cache, options.training),
+            *content_steps(),
+            contract_step(cache),
+        ]
     except SetupError as error:
         say(str(error))
         return 1
@@ -114,6 +120,15 @@ def python_steps(cache: Cache, training: bool) -> list[Step]:
     for marker, trainer in trainers.items():
         steps.append(step(f"python {marker}", "pytest", "-m", marker, with_python=trainer))
     return steps
+
+
+def contract_step(cache: Cache) -> Step:
+    """A daemon against its own contract, with the program that the tests have built."""
+    with locked(cache):
+        python = ensure_environment(cache, CONTRACT_ENVIRONMENT)
+    marquee = Path(child_environment(cache)["CARGO_TARGET_DIR"]) / "release" / "marquee"
+    command = (sys.executable, "-m", "commands.contract", str(python.parent / "st"), str(marquee))
+    return Step("http contract", command, TOOLS)
 
 
 def committed_artifacts() -> list[Path]:

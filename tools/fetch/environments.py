@@ -36,6 +36,9 @@ TRAINING_ENVIRONMENT = Environment(
 RANKING_ENVIRONMENT = Environment(
     "ranking", ("tools.txt", "ranking.txt"), "LightGBM: 140 MB to fetch, a minute"
 )
+CONTRACT_ENVIRONMENT = Environment(
+    "contract", ("contract.txt",), "schemathesis: 30 MB to fetch, half a minute"
+)
 GOLDEN_ENVIRONMENT = Environment(
     "golden", ("tools.txt", "training.txt", "golden.txt"), "PyTorch and the peers; minutes"
 )

@@ -12,6 +12,8 @@ use crate::http::params::object;
 const MAX_NAME_BYTES: usize = 500;
 /// Longest overview in bytes.
 const MAX_OVERVIEW_BYTES: usize = 20_000;
+/// More is no popularity in anybody's unit.
+const MAX_POPULARITY: f64 = 1e9;
 /// Most genres or alternative titles.
 const MAX_ENTRIES: usize = 64;
 
@@ -31,9 +33,16 @@ pub(in crate::http) struct MovieInput {
     language: Option<String>,
     runtime_minutes: Option<u16>,
     poster_path: Option<String>,
-    vote_average: Option<f32>,
-    vote_count: Option<u32>,
-    popularity: Option<f32>,
+    votes: Option<VotesInput>,
+    popularity: Option<f64>,
+}
+
+/// Votes known from elsewhere.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct VotesInput {
+    average: f32,
+    count: u32,
 }
 
 impl MovieInput {
@@ -86,9 +95,6 @@ impl MovieInput {
         if self.language.as_ref().is_some_and(|code| !is_code(code)) {
             return refuse("language must be an ISO 639 code of two or three small letters, such as en");
         }
-        if self.vote_average.is_some() != self.vote_count.is_some() {
-            return refuse("vote_average and vote_count must be given together");
-        }
         let imdb_id = match self.imdb_id.as_deref() {
             None => None,
             Some(text) => match text.strip_prefix("tt").and_then(|digits| digits.parse().ok()) {
@@ -108,9 +114,12 @@ impl MovieInput {
             language: self.language,
             runtime_minutes: self.runtime_minutes,
             poster_path: self.poster_path,
-            votes: self.vote_average.zip(self.vote_count).map(|(average, count)| Votes { average, count }),
-            popularity: self.popularity,
+            votes: self.votes.map(|votes| Votes { average: votes.average, count: votes.count }),
+            popularity: self.popularity.map(|popularity| popularity as f32),
         };
+        if self.popularity.is_some_and(|popularity| popularity > MAX_POPULARITY) {
+            return refuse(&format!("popularity may be at most {MAX_POPULARITY}"));
+        }
         match movie.check_figures() {
             Ok(()) => Ok(movie),
             Err(what) => refuse(&format!("the {what} is out of bounds")),
@@ -139,9 +148,8 @@ impl From<&Movie> for MovieInput {
             language: movie.language.clone(),
             runtime_minutes: movie.runtime_minutes,
             poster_path: movie.poster_path.clone(),
-            vote_average: movie.votes.map(|votes| votes.average),
-            vote_count: movie.votes.map(|votes| votes.count),
-            popularity: movie.popularity,
+            votes: movie.votes.map(|votes| VotesInput { average: votes.average, count: votes.count }),
+            popularity: movie.popularity.map(f64::from),
         }
     }
 }
@@ -205,7 +213,7 @@ mod tests {
     use super::*;
 
     const ALIEN: &[u8] = br#"{"title": "Alien", "year": 1979, "genres": ["Horror"], "imdb_id": "tt0078748",
-        "vote_average": 8.1, "vote_count": 12000}"#;
+        "votes": {"average": 8.1, "count": 12000}}"#;
 
     #[test]
     fn a_movie_is_read_patched_and_written_back() {
@@ -226,8 +234,8 @@ mod tests {
             (r#"{"title": "A", "year": 12}"#, "year must be"),
             (r#"{"title": "A", "language": "English"}"#, "language"),
             (r#"{"title": "A", "imdb_id": "78748"}"#, "imdb_id"),
-            (r#"{"title": "A", "vote_average": 5}"#, "together"),
-            (r#"{"title": "A", "vote_average": 11, "vote_count": 1}"#, "vote average"),
+            (r#"{"title": "A", "votes": {"average": 5}}"#, "count"),
+            (r#"{"title": "A", "votes": {"average": 11, "count": 1}}"#, "vote average"),
             (r#"{"title": "A", "popularity": -1}"#, "popularity"),
             (r#"{"title": "A", "genres": [""]}"#, "genres"),
             ("[]", "not a movie"),

@@ -10,6 +10,9 @@ use crate::engine::{
 };
 use crate::http::error::HttpError;
 
+/// Most entries of a list of genres, languages or keys.
+const MAX_NAMES: usize = 100;
+
 /// Names that order an answer.
 pub(in crate::http) const ORDERS: [(&str, RankBy); 4] = [
     ("score", RankBy::Score),
@@ -90,19 +93,22 @@ impl QuestionJson {
     ) -> Result<(Question, Page), HttpError> {
         let n = self.n.unwrap_or(super::DEFAULT_N.min(most));
         bounded("n", n, 1, most)?;
-        bounded("users", self.users.len() + usize::from(self.user.is_some()), 0, MAX_PEOPLE)?;
-        bounded(
-            "ratings, liked and disliked",
-            self.ratings.len() + self.liked.len() + self.disliked.len(),
-            0,
-            MAX_GIVEN,
-        )?;
+        bounded("users", self.users.len(), 0, MAX_PEOPLE)?;
+        for (name, given) in
+            [("ratings", self.ratings.len()), ("liked", self.liked.len()), ("disliked", self.disliked.len())]
+        {
+            bounded(name, given, 0, MAX_GIVEN)?;
+        }
         bounded("exclude", self.exclude.len(), 0, MAX_EXCLUDED)?;
-        bounded("ignore", self.ignore.len(), 0, 100)?;
-        let genres = self.filters.genres.len() + self.filters.genres_all.len() + self.filters.genres_none.len();
-        bounded("genres and languages", genres + self.filters.languages.len(), 0, 100)?;
+        let FilterJson { genres, genres_all, genres_none, languages, .. } = &self.filters;
+        for list in [&self.ignore, genres, genres_all, genres_none, languages] {
+            bounded("A list of names", list.len(), 0, MAX_NAMES)?;
+        }
         let prompt = self.prompt.map(|prompt| prompt.trim().to_owned()).filter(|prompt| !prompt.is_empty());
         bounded("prompt", prompt.as_ref().map_or(0, String::len), 0, max_text_bytes)?;
+        if self.filters.min_vote_average.is_some_and(|least| !(0.0..=10.0).contains(&least)) {
+            return Err(HttpError::bad_request("min_vote_average must be between 0 and 10."));
+        }
         if !(0.0..=1.0).contains(&self.diversity) {
             return Err(HttpError::bad_request("diversity must be between 0 and 1."));
         }

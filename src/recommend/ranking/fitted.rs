@@ -205,9 +205,8 @@ impl FittedSignals {
         let left_out = query.seen().chain(query.seeds.iter().copied()).chain(query.excluded.iter().copied());
         let mut left_out: Vec<ItemIdx> = left_out.filter_map(|movie| self.catalogue.item_idx(movie)).collect();
         if !query.filter.is_open() {
-            let passes = |&item: &ItemIdx| {
-                query.filter.accepts(self.catalogue.movie(item), self.catalogue.popularity(item))
-            };
+            let passes =
+                |&item: &ItemIdx| query.filter.accepts(self.catalogue.movie(item), self.catalogue.popularity(item));
             left_out.extend((0..self.catalogue.len() as u32).map(ItemIdx).filter(|item| !passes(item)));
         }
         left_out.sort_unstable();
