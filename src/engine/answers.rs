@@ -153,7 +153,7 @@ pub(super) fn recommended(base: &Arc<Base>, scored: ScoredItem, method: &'static
     })
 }
 
-fn history(base: &Base, user: UserId) -> Vec<RatedMovie> {
+pub(super) fn history(base: &Base, user: UserId) -> Vec<RatedMovie> {
     let row = base.ratings.user_idx(user);
     row.map(|row| base.ratings.rated_movies(row, base.catalogue.vocabulary())).unwrap_or_default()
 }

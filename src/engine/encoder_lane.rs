@@ -1,27 +1,31 @@
 //! Makes a text encoder serve: load it, embed what lacks an embedding in its space, build or reopen the index, swap
 //! encoder and index together, so that a query vector is never compared with another encoder's vectors.
 //!
-//! Embeddings are stored as they are made; an interrupted run goes on where it stopped.
+//! Embeddings are stored as they are made; an interrupted run goes on where it stopped. It makes way for requests.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::Shared;
-use super::looker::{Load, LoadError, ModelLoader};
+use super::loading::{Load, LoadError, ModelLoader, Models};
 use super::snapshot::SemanticSearch;
-use super::status::Part;
+use super::status::{ModelChecks, Part};
+use super::throttle::Throttle;
+use super::{Shared, canary};
 use crate::artifact::{ArtifactKind, sha256};
 use crate::domain::{Catalogue, EmbeddingSpace, MovieId};
 use crate::inference::{EncoderOptions, OnnxTextEncoder, WorkerOptions};
-use crate::recommend::{NearestNeighbors, PromptSearch, Semantic, TextEncoder, embedding_text};
+use crate::recommend::{NearestNeighbors, PromptSearch, Scorer, Semantic, TextEncoder, embedding_text};
 use crate::store::{StoredEmbedding, Write};
 use crate::vector::{VectorError, VectorIndex, remove_others};
 
-/// Texts embedded, then stored, at a time: a second or two of work.
-const BATCH: usize = 16;
-
 pub(super) struct EncoderLane {
     shared: Arc<Shared>,
+}
+
+/// An encoder with its index, and the space of both.
+pub(super) struct Prepared {
+    semantic: Arc<SemanticSearch>,
+    space: EmbeddingSpace,
 }
 
 /// What a movie's embedding is made from.
@@ -57,13 +61,19 @@ impl EncoderLane {
             tracing::info!(n_missing = missing.len(), n_current, "embedding overviews in the background");
         }
         let mut done = n_current;
-        for batch in missing.chunks(BATCH) {
+        metrics::gauge!("marquee_embeddings_total").set(texts.len() as f64);
+        let mut throttle = Throttle::new(&self.shared.requests, self.shared.settings.inference.embedding_share);
+        let mut missing = &missing[..];
+        while !missing.is_empty() {
             if load.stop.is_asked() {
                 let reason = "the daemon is stopping; embedding goes on at the next start";
                 return Err(LoadError::Environment(reason.to_owned()));
             }
             (load.progress)(Part::Embeddings, "embedding overviews", Some((done, texts.len())));
+            let n_batch = throttle.next_batch(load.stop).min(missing.len());
+            let (batch, rest) = missing.split_at(n_batch);
             let batch = encode_batch(encoder, batch)?;
+            missing = rest;
             let writes = batch.iter().map(|(movie, embedding)| Write::Embedding {
                 space: Arc::clone(&space),
                 movie: *movie,
@@ -109,6 +119,8 @@ impl EncoderLane {
 }
 
 impl ModelLoader for EncoderLane {
+    type Model = Prepared;
+
     fn kind(&self) -> ArtifactKind {
         ArtifactKind::TextEncoder
     }
@@ -117,7 +129,7 @@ impl ModelLoader for EncoderLane {
         &self.shared
     }
 
-    fn load(&mut self, load: &Load<'_>) -> Result<Vec<(Part, String)>, LoadError> {
+    fn load(&mut self, load: &Load<'_>) -> Result<Models<Prepared>, LoadError> {
         let settings = &self.shared.settings;
         let runtime = self.shared.runtime.get(&settings.inference)?;
         let worker = WorkerOptions {
@@ -140,18 +152,27 @@ impl ModelLoader for EncoderLane {
         let lexical = Arc::clone(&load.base.bm25);
         let item_knn = Arc::clone(&load.base.item_knn);
         let prompt_search = PromptSearch::fit(Arc::clone(catalogue), lexical, item_knn, Some((encoder, index)));
+        let serving = self.shared.cell.load().and_then(|snapshot| snapshot.semantic.clone());
+        let serving = serving.as_ref().map(|semantic| &semantic.scorer as &dyn Scorer);
+        let questions = canary::texts(load.base);
+        let canaries = canary::ask((&scorer, serving), (load.base, load.rules), &questions)?;
         let semantic = Arc::new(SemanticSearch { id: id.clone(), scorer, prompt_search });
+        let parts = vec![
+            (Part::TextEncoder, id.to_string()),
+            (Part::Embeddings, format!("{} movies embedded", texts.len())),
+            (Part::VectorIndex, format!("{} vectors", embeddings.len())),
+        ];
+        let checks = ModelChecks { canaries: Some(canaries), ..ModelChecks::default() };
+        Ok(Models { model: Prepared { semantic, space }, parts, checks })
+    }
+
+    fn swap(&mut self, Prepared { semantic, space }: Prepared) {
         self.shared.cell.update(|snapshot| snapshot.semantic = Some(semantic));
         // Embeddings of encoders long gone are let go; the last one's stay for a way back.
         let retire = Write::RetireSpaces { serving: space.encoder.as_str().into() };
         if let Err(error) = self.shared.store.write(vec![retire]) {
             tracing::warn!(%error, "old embeddings stay in the store");
         }
-        Ok(vec![
-            (Part::TextEncoder, id.to_string()),
-            (Part::Embeddings, format!("{} movies embedded", texts.len())),
-            (Part::VectorIndex, format!("{} vectors", embeddings.len())),
-        ])
     }
 
     fn advice(&self) -> &'static str {

@@ -10,6 +10,7 @@ use crate::engine::EngineError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorCode {
     BadRequest,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     NotReady,
@@ -21,8 +22,9 @@ pub(crate) enum ErrorCode {
 impl ErrorCode {
     /// All codes, for the contract test.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::BadRequest,
+        Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotReady,
@@ -34,6 +36,7 @@ impl ErrorCode {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
+            Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotReady => "not_ready",
@@ -46,6 +49,7 @@ impl ErrorCode {
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::BadRequest => "The request cannot be understood",
+            Self::Forbidden => "You may not do that from where you are",
             Self::NotFound => "There is nothing at this address",
             Self::MethodNotAllowed => "This address does not take this method",
             Self::NotReady => "This part of the daemon is not ready yet",
@@ -58,6 +62,7 @@ impl ErrorCode {
     pub(super) fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotReady | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
@@ -103,6 +108,7 @@ impl From<EngineError> for HttpError {
                 Self::new(ErrorCode::Overloaded, "The daemon works on as many requests as it takes; try again shortly.")
             }
             EngineError::NotReady(_) => Self::new(ErrorCode::NotReady, error.to_string()),
+            EngineError::NoSuchModel(detail) => Self::new(ErrorCode::NotFound, detail),
             EngineError::Internal(cause) => Self {
                 code: ErrorCode::Internal,
                 detail: "The log of the daemon tells more under this request id.".to_owned(),

@@ -4,8 +4,10 @@
 //! routes take and give is contracted in `schema/openapi.json`.
 
 mod error;
+mod guard;
 mod handlers;
 mod hosts;
+mod model_wire;
 mod params;
 mod respond;
 mod route;

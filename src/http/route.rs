@@ -6,6 +6,7 @@ use hyper::{Method, Request};
 use matchit::Router;
 
 use super::error::{ErrorCode, HttpError};
+use super::guard::may_change;
 use super::handlers;
 use super::params::Params;
 use super::respond::Reply;
@@ -20,6 +21,10 @@ pub(super) enum Route {
     Similar,
     Titles,
     Models,
+    PinModel,
+    UnpinModel,
+    RollBackModel,
+    ReloadModels,
     Healthz,
     Readyz,
     Metrics,
@@ -27,13 +32,17 @@ pub(super) enum Route {
 }
 
 /// Every path there is.
-pub(super) const ROUTES: [(&str, Route); 10] = [
+pub(super) const ROUTES: [(&str, Route); 14] = [
     ("/user_recommend/{user_id}", Route::UserRecommend),
     ("/title-or-prompt", Route::TitleOrPrompt),
     ("/v1/search", Route::Search),
     ("/v1/movies/{movie_id}/similar", Route::Similar),
     ("/v1/titles", Route::Titles),
     ("/v1/models", Route::Models),
+    ("/v1/models/{kind}/pin", Route::PinModel),
+    ("/v1/models/{kind}/unpin", Route::UnpinModel),
+    ("/v1/models/{kind}/rollback", Route::RollBackModel),
+    ("/v1/models/{kind}/reload", Route::ReloadModels),
     ("/healthz", Route::Healthz),
     ("/readyz", Route::Readyz),
     ("/metrics", Route::Metrics),
@@ -49,8 +58,19 @@ impl Route {
             Self::Search => &["q", "top_k", "mode", "method", "ignore"],
             Self::Similar => &["top_k", "method"],
             Self::Titles => &["prefix", "top_k"],
+            Self::PinModel => &["model"],
             _ => &[],
         }
+    }
+
+    /// Whether it changes something, and so answers POST instead of GET and HEAD.
+    pub(super) fn is_change(self) -> bool {
+        matches!(self, Self::PinModel | Self::UnpinModel | Self::RollBackModel | Self::ReloadModels)
+    }
+
+    /// The methods it answers, as the header Allow lists them.
+    pub(super) fn methods(self) -> &'static str {
+        if self.is_change() { "POST" } else { "GET, HEAD" }
     }
 
     /// The path as in the table, which is what logs and metrics say instead of the path asked for.
@@ -85,19 +105,27 @@ pub(super) async fn dispatch<Body>(
     path_parameter: Option<&str>,
     request: &Request<Body>,
 ) -> Result<Reply, HttpError> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    if route.is_change() {
+        if *request.method() != Method::POST {
+            return Err(HttpError::new(ErrorCode::MethodNotAllowed, "This address answers POST."));
+        }
+        may_change(request)?;
+    } else if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(HttpError::new(ErrorCode::MethodNotAllowed, "This address answers GET and HEAD."));
     }
+    let name = path_parameter.unwrap_or_default();
     let params = Params::parse(request.uri().query(), route.parameters())?;
     match route {
-        Route::UserRecommend => {
-            handlers::recommend::user_recommend(door, path_parameter.unwrap_or_default(), &params).await
-        }
+        Route::UserRecommend => handlers::recommend::user_recommend(door, name, &params).await,
         Route::TitleOrPrompt => handlers::search::title_or_prompt(door, &params).await,
         Route::Search => handlers::search::search(door, &params).await,
-        Route::Similar => handlers::search::similar(door, path_parameter.unwrap_or_default(), &params).await,
+        Route::Similar => handlers::search::similar(door, name, &params).await,
         Route::Titles => handlers::search::titles(door, &params).await,
-        Route::Models => handlers::status::models(door),
+        Route::Models => handlers::models::models(door),
+        Route::PinModel => handlers::models::pin(door, name, &params).await,
+        Route::UnpinModel => handlers::models::unpin(door, name).await,
+        Route::RollBackModel => handlers::models::roll_back(door, name).await,
+        Route::ReloadModels => handlers::models::reload(door, name),
         Route::Healthz => handlers::status::healthz(),
         Route::Readyz => handlers::status::readyz(door),
         Route::Metrics => Ok(handlers::status::metrics(door)),

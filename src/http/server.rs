@@ -10,13 +10,14 @@ use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Version};
+use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::error::{ErrorCode, HttpError};
+use super::guard::Peer;
 use super::hosts::Hosts;
 use super::respond::{Reply, problem_reply, set_header};
 use super::route::{Routes, dispatch};
@@ -154,7 +155,12 @@ async fn serve_connection(door: Arc<Door>, stream: TcpStream, slot: OwnedSemapho
         .timer(TokioTimer::new())
         .header_read_timeout(door.config.head_timeout)
         .max_buf_size(door.config.max_head_bytes);
-    let answering = service_fn(|request| {
+    let peer = stream.peer_addr().map(Peer);
+    let answering = service_fn(|mut request: Request<Incoming>| {
+        // A peer that cannot be told is none that may change anything.
+        if let Ok(peer) = &peer {
+            request.extensions_mut().insert(*peer);
+        }
         let (door, stop, activity) = (Arc::clone(&door), stop.clone(), Arc::clone(&activity));
         async move {
             activity.set_working(true);
@@ -207,6 +213,9 @@ async fn answer(door: &Arc<Door>, request: &Request<Incoming>) -> Reply {
         log(&error, template, &request_id);
         problem_reply(&error, &request_id)
     });
+    if let (StatusCode::METHOD_NOT_ALLOWED, Some((route, _))) = (response.status(), found) {
+        set_header(&mut response, "allow", route.methods());
+    }
     set_header(&mut response, "x-request-id", &request_id);
     if request.method() == Method::HEAD {
         *response.body_mut() = http_body_util::Full::default();
@@ -225,7 +234,7 @@ fn log(error: &HttpError, route: &'static str, request_id: &str) {
         ErrorCode::Overloaded | ErrorCode::NotReady => {
             tracing::debug!(request_id, route, code, cause, "request refused");
         }
-        ErrorCode::BadRequest | ErrorCode::NotFound | ErrorCode::MethodNotAllowed => {}
+        ErrorCode::BadRequest | ErrorCode::Forbidden | ErrorCode::NotFound | ErrorCode::MethodNotAllowed => {}
     }
 }
 

@@ -6,12 +6,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "this is how a test fails")]
 
 mod cli;
+mod drops;
 mod encoder;
 mod evaluation;
 mod http;
+mod models_page;
 mod newcomer;
 mod reload;
 mod server;
 mod service;
 mod store_crash;
 mod support;
+mod versions;

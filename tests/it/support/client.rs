@@ -51,11 +51,20 @@ impl Client {
 
     /// Asks; whatever comes back must be as the contract says.
     pub(crate) fn try_get(&self, path: &str) -> Result<Reply, ureq::Error> {
-        let mut response = self.agent.get(format!("http://{}{path}", self.address)).call()?;
+        let response = self.agent.get(format!("http://{}{path}", self.address)).call()?;
+        Self::checked("get", path, response)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Reply {
+        let response = self.agent.post(format!("http://{}{path}", self.address)).send_empty();
+        response.and_then(|response| Self::checked("post", path, response)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn checked(method: &str, path: &str, mut response: ureq::http::Response<ureq::Body>) -> Result<Reply, ureq::Error> {
         let body = response.body_mut().read_to_string()?;
         let reply = Reply { status: response.status().as_u16(), headers: response.headers().clone(), body };
-        if let Err(fault) = contract::check(path, &reply) {
-            panic!("GET {path} breaks the contract: {fault}");
+        if let Err(fault) = contract::check(method, path, &reply) {
+            panic!("{method} {path} breaks the contract: {fault}");
         }
         Ok(reply)
     }
