@@ -44,7 +44,8 @@
 //!
 //! # Absent on purpose
 //!
-//! No authentication and no encryption: the daemon listens on loopback; put a proxy in front of it. No network access
+//! No authentication and no encryption: the daemon listens on loopback, and what changes something is taken from programs
+//! on its own host only; put a proxy in front of it. No network access
 //! of its own: `tools/` fetches and trains, the daemon only reads folders. No global state but the metrics recorder, the
 //! log subscriber and the model runtime, of which a process has one each.
 

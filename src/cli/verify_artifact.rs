@@ -16,7 +16,7 @@ use crate::inference::{
 };
 
 /// Niceness: requests come first.
-const NICENESS: i32 = 10;
+const NICENESS: i32 = 5;
 /// Most bytes of a file it may write: the verdict, where standard output is one.
 const FILE_LIMIT_BYTES: u64 = 1 << 20;
 

@@ -105,7 +105,7 @@ pub struct ModelRules {
     pub separate_process: bool,
     /// Most memory that process may take, in MiB.
     pub max_model_mib: u64,
-    /// Most time that process may take.
+    /// Most processor time that process may take.
     pub max_load: Duration,
     /// Least share of the catalogue's rated movies that a rating network must know.
     pub min_known_movies: f64,

@@ -12,6 +12,8 @@ use crate::config::ModelRules;
 
 /// The running program, also when its file was replaced by a newer version meanwhile.
 const THIS_PROGRAM: &str = "/proc/self/exe";
+/// The clock on the wall gives a model so many times the processor time that it may take: on a busy machine it waits.
+const PATIENCE: u32 = 5;
 /// How often to look whether the process has ended.
 const POLL: Duration = Duration::from_millis(5);
 /// What a process may say of a model; the rest is not read.
@@ -63,7 +65,7 @@ pub(super) fn try_until(folder: &Path, library: &Path, rules: &ModelRules, stop:
         Ok(child) => child,
         Err(error) => return Verdict::Environment(format!("no process could be started for the model: {error}")),
     };
-    let deadline = Instant::now() + rules.max_load;
+    let deadline = Instant::now() + rules.max_load * PATIENCE;
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
@@ -73,7 +75,10 @@ pub(super) fn try_until(folder: &Path, library: &Path, rules: &ModelRules, stop:
             }
             Ok(None) if Instant::now() >= deadline => {
                 end(&mut child);
-                return Verdict::Refused(too_slow(rules));
+                let seconds = (rules.max_load * PATIENCE).as_secs();
+                return Verdict::Environment(format!(
+                    "loading and probing it did not end within {seconds} s: the machine is too busy, or the model hangs"
+                ));
             }
             Ok(None) => std::thread::sleep(POLL),
             Err(error) => {
@@ -115,7 +120,8 @@ fn end(child: &mut Child) {
 }
 
 fn too_slow(rules: &ModelRules) -> String {
-    format!("loading and probing it took longer than {} s (setting artifacts.max_load_s)", rules.max_load.as_secs())
+    let seconds = rules.max_load.as_secs();
+    format!("loading and probing it took more than {seconds} s of processor time (setting artifacts.max_load_s)")
 }
 
 /// Numbers of signals are those of Linux.
