@@ -2,7 +2,9 @@
 //!
 //! Start: store, listener, engine, watch, server, then "ready" to the service manager; the address is told when the
 //! store has been read. Stop: no new connections, requests in flight finish, then watch, engine and store end, each
-//! waiting for its threads. A second signal cuts the drain short.
+//! waiting for its threads. A second signal cuts the drain short. SIGHUP reads the configuration again ([`reload`]).
+
+mod reload;
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -15,12 +17,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, Source};
 use crate::engine::{Engine, PartState};
 use crate::http::{Drain, Keys, Server};
 use crate::store::{Store, StoreError};
-use crate::telemetry::{self, Terminal};
+use crate::telemetry::{self, LogFilter, Terminal};
 use crate::watch::{Pace, Watch};
+use reload::Reload;
 
 /// How often progress is drawn and told to the service manager.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -31,18 +34,32 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// After the drain, work that is still going on is left behind after this time.
 const LEFTOVER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What can be changed while the daemon runs.
+pub struct Live {
+    /// Where the configuration comes from.
+    pub source: Source,
+    /// Which log lines are written.
+    pub log_filter: LogFilter,
+}
+
 /// Runs until SIGTERM or SIGINT.
-pub fn run(config: &Config, terminal: &Terminal, store: Store) -> anyhow::Result<()> {
+pub fn run(config: &Config, live: Live, terminal: &Terminal, store: Store) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
     let models = config.artifacts_dir();
     std::fs::create_dir_all(&models).with_context(|| format!("cannot make the models folder {}", models.display()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(serve(config, terminal, store, metrics));
+    let outcome = runtime.block_on(serve((config, live), terminal, store, metrics));
     runtime.shutdown_timeout(LEFTOVER_TIMEOUT);
     outcome
 }
 
-async fn serve(config: &Config, terminal: &Terminal, store: Store, metrics: telemetry::Metrics) -> anyhow::Result<()> {
+async fn serve(
+    (config, live): (&Config, Live),
+    terminal: &Terminal,
+    store: Store,
+    metrics: telemetry::Metrics,
+) -> anyhow::Result<()> {
+    let hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let keys = config.http.keys_file.as_deref().map_or_else(|| Ok(Keys::default()), Keys::read)?;
@@ -62,6 +79,9 @@ async fn serve(config: &Config, terminal: &Terminal, store: Store, metrics: tele
     tracing::info!(%address, "listening");
     notify(&[NotifyState::Ready]);
     let tending = tokio::spawn(tend(Arc::clone(&engine), terminal.clone(), metrics));
+    let Live { source, log_filter } = live;
+    let reload = Reload { config: config.clone(), source, log_filter, engine: Arc::clone(&engine) };
+    let reloading = tokio::spawn(reload.at_every(hangup));
     let welcome = (config.log_format == LogFormat::Text).then_some(address);
     let outcome = tokio::select! {
         failed = load(loaded, &engine, welcome) => Err(failed),
@@ -77,9 +97,11 @@ async fn serve(config: &Config, terminal: &Terminal, store: Store, metrics: tele
         },
         () = either(&mut terminate, &mut interrupt) => tracing::warn!("told to stop twice: requests are cut off"),
     }
-    tending.abort();
-    // It ends at its next wait, and gives the engine back; that it was cancelled is no error.
-    let _ = tending.await;
+    for task in [tending, reloading] {
+        task.abort();
+        // It ends at its next wait, and gives the engine back; that it was cancelled is no error.
+        let _ = task.await;
+    }
     // Dropping waits for threads, which is no work for the reactor.
     tokio::task::spawn_blocking(move || {
         drop(watch);

@@ -39,8 +39,9 @@
 //! recommended:
 //! [`signals`](recommend::signals) → candidates and features → [`Hybrid`](recommend::ranking::Hybrid), whose ranker learnt
 //! from [`RankingExamples`](recommend::ranking::RankingExamples); the engine fits them in `background_fit`. How good that
-//! is: [`cli`] (`evaluate`) → [`eval`]. A dropped model: [`watch`] → [`engine`] (`lane`, then `network_lane`,
-//! `ranking_lane` or `encoder_lane`) → [`artifact`] → [`inference`] → the swap in `engine/cell`. An import: [`cli`] →
+//! is: [`cli`] (`evaluate`) → [`eval`]. A dropped model: [`watch`] → [`engine`] (`looker` decides; `trial` loads it in a
+//! process of its own; `network_lane`, `ranking_lane` or `encoder_lane` make it serve; `canary` asks it first; `versions`
+//! knows which one was chosen) → [`artifact`] → [`inference`] → the swap in `engine/cell`. An import: [`cli`] →
 //! [`import`] → [`store`]. The contracts with the outside are in `schema/`.
 //!
 //! # Absent on purpose

@@ -4,10 +4,10 @@
 //!
 //! * requests (one line each at DEBUG; one more when the daemon failed, at ERROR where someone must act): `route`,
 //!   `status`, `ms`, `request_id`, `code`, `cause`;
-//! * models: `model`, `folder`, `reason`, `worker`, `n_missing`, `n_current`, `limit`;
+//! * models: `model`, `kind`, `folder`, `reason`, `worker`, `n_skipped`, `n_missing`, `n_current`, `limit`;
 //! * the model runtime: `library`, `threads`, `level`, `category`, `location`, `message`;
 //! * loading: `n_movies`, `n_users`, `n_ratings`, `seconds`;
-//! * the process: `address`, `error`; of a panic `thread` and `location`.
+//! * the process: `address`, `error`, `changed`, `needs_restart`; of a panic `thread` and `location`.
 //!
 //! Ratings, queries and who asked are personal and are never logged, not as part of a panic's message either.
 
@@ -16,8 +16,8 @@ use std::panic::PanicHookInfo;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{EnvFilter, reload};
 
 use crate::config::LogFormat;
 
@@ -86,18 +86,39 @@ impl Write for LineWriter {
     }
 }
 
+/// Decides which log lines are written; may change while the program runs.
+pub struct LogFilter(Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>);
+
+impl LogFilter {
+    /// Other lines from now on; a filter that is wrong changes nothing.
+    pub fn set(&self, filter: &str) -> Result<(), TelemetryError> {
+        let fail = |error: &dyn std::fmt::Display| TelemetryError("logging", error.to_string());
+        let filter = EnvFilter::try_new(filter).map_err(|error| fail(&error))?;
+        (self.0)(filter).map_err(|error| fail(&error))
+    }
+}
+
 /// Starts logging to standard error. From here on, panics are log lines too.
-pub fn start_logging(format: LogFormat, filter: &str, terminal: &Terminal) -> Result<(), TelemetryError> {
+pub fn start_logging(format: LogFormat, filter: &str, terminal: &Terminal) -> Result<LogFilter, TelemetryError> {
     let fail = |error: &dyn std::fmt::Display| TelemetryError("logging", error.to_string());
     let filter = EnvFilter::try_new(filter).map_err(|error| fail(&error))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(terminal.clone());
-    let started = match format {
-        LogFormat::Text => builder.with_ansi(Terminal::is_interactive()).with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let builder = tracing_subscriber::fmt().with_writer(terminal.clone());
+    let (started, filter) = match format {
+        LogFormat::Text => {
+            let builder = builder.with_ansi(Terminal::is_interactive()).with_target(false);
+            let builder = builder.with_env_filter(filter).with_filter_reloading();
+            let handle = builder.reload_handle();
+            (builder.try_init(), LogFilter(Box::new(move |filter| handle.reload(filter))))
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_env_filter(filter).with_filter_reloading();
+            let handle = builder.reload_handle();
+            (builder.try_init(), LogFilter(Box::new(move |filter| handle.reload(filter))))
+        }
     };
     started.map_err(|error| fail(&error))?;
     std::panic::set_hook(Box::new(report_panic));
-    Ok(())
+    Ok(filter)
 }
 
 /// Says where, not what: a message may quote the text it stumbled over ("byte index 3 is not a char boundary of …").
@@ -144,6 +165,13 @@ fn describe() {
     metrics::describe_counter!("marquee_model_loads_total", "Artifacts that were tried, by kind and outcome.");
     metrics::describe_gauge!("marquee_generation", "Number of the snapshot that answers.");
     metrics::describe_gauge!("marquee_embeddings_done", "Movies embedded so far in the space being built.");
+    metrics::describe_gauge!("marquee_embeddings_total", "Movies to embed in the space being built.");
+    metrics::describe_counter!(
+        "marquee_shadow_requests_total",
+        "Recommendations on which a waiting rating network was tried beside the serving one, by outcome."
+    );
+    metrics::describe_gauge!("marquee_shadow_mean_difference", "Mean difference of their predicted ratings.");
+    metrics::describe_gauge!("marquee_shadow_agreement", "Share of pairs of movies that both put in the same order.");
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 17] = [
             "telemetry",
             "understand",
         ],
-        &["anyhow", "clap", "indicatif", "rayon", "serde_json", "tokio", "ureq"],
+        &["anyhow", "clap", "form_urlencoded", "indicatif", "rayon", "rustix", "serde_json", "tokio", "ureq"],
     ),
 ];
 

@@ -9,7 +9,7 @@ use std::time::UNIX_EPOCH;
 
 use super::digest::{Sha256Hex, sha256};
 use super::manifest::MANIFEST_LIMIT_BYTES;
-use super::{ArtifactError, MANIFEST_NAME, Manifest};
+use super::{ArtifactError, ArtifactId, MANIFEST_NAME, Manifest};
 
 /// How far [`find`] looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,17 +37,17 @@ pub struct Candidate {
     pub folder: PathBuf,
     /// Its state when it was found.
     pub fingerprint: Fingerprint,
+    /// Who it claims to be, when its manifest can be read.
+    pub id: Option<ArtifactId>,
     /// Its manifest, or what is wrong with it.
     pub manifest: Result<Manifest, ArtifactError>,
 }
 
 impl Candidate {
-    /// Newest first by time, version and name; what cannot be read comes last; the folder's name breaks ties.
+    /// Newest first; what cannot be read comes last; the folder's name breaks ties.
     fn order(&self, other: &Self) -> Ordering {
-        let key = |candidate: &Self| {
-            candidate.manifest.as_ref().ok().map(|m| (m.created_ms, m.version.clone(), m.name.clone()))
-        };
-        key(other).cmp(&key(self)).then_with(|| self.folder.cmp(&other.folder))
+        let age = |candidate: &Self| candidate.manifest.as_ref().ok().map(Manifest::age);
+        age(other).cmp(&age(self)).then_with(|| self.folder.cmp(&other.folder))
     }
 }
 
@@ -106,13 +106,33 @@ pub fn find(folder: &Path, limits: Limits) -> Result<Found, ArtifactError> {
     Ok(found)
 }
 
+/// Deletes a model's folder: the manifest first, so that the model is gone as a whole, then the files it lists. What it
+/// does not list stays, and the folder with it.
+pub fn delete(folder: &Path, manifest: &Manifest) -> Result<(), ArtifactError> {
+    let remove = |path: &Path| match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ArtifactError::io(path, error)),
+        _ => Ok(()),
+    };
+    remove(&folder.join(MANIFEST_NAME))?;
+    for file in &manifest.files {
+        let path = folder.join(&file.path);
+        remove(&path)?;
+        for parent in path.ancestors().skip(1).take_while(|parent| *parent != folder) {
+            // Only an empty folder goes.
+            let _ = fs::remove_dir(parent);
+        }
+    }
+    let _ = fs::remove_dir(folder);
+    Ok(())
+}
+
 /// State of a folder. Never fails: what cannot be read is part of the state.
-fn fingerprint(folder: &Path) -> Fingerprint {
+fn fingerprint(folder: &Path, manifest: &Result<Vec<u8>, ArtifactError>) -> Fingerprint {
     let mut state = String::new();
-    match read_manifest(folder) {
+    match manifest {
         Ok(bytes) => {
-            let _ = writeln!(state, "{}", sha256(&bytes));
-            if let Ok(manifest) = Manifest::parse(&bytes) {
+            let _ = writeln!(state, "{}", sha256(bytes));
+            if let Ok(manifest) = Manifest::parse(bytes) {
                 for file in &manifest.files {
                     let _ = writeln!(state, "{} {}", file.path, file_state(&folder.join(&file.path)));
                 }
@@ -142,19 +162,29 @@ pub(super) fn read_manifest(folder: &Path) -> Result<Vec<u8>, ArtifactError> {
 
 /// Files of a model that were put beside the folders of models.
 fn misplaced(folder: PathBuf) -> Candidate {
-    let fingerprint = fingerprint(&folder);
-    Candidate { folder, fingerprint, manifest: Err(ArtifactError::Misplaced) }
+    let fingerprint = fingerprint(&folder, &read_manifest(&folder));
+    Candidate { folder, fingerprint, id: None, manifest: Err(ArtifactError::Misplaced) }
 }
 
 fn candidate(folder: PathBuf) -> Candidate {
-    let manifest = read_manifest(&folder).and_then(|bytes| Manifest::parse(&bytes));
-    Candidate { fingerprint: fingerprint(&folder), manifest, folder }
+    let bytes = read_manifest(&folder);
+    let fingerprint = fingerprint(&folder, &bytes);
+    let read = bytes.and_then(|bytes| {
+        let manifest = Manifest::parse(&bytes)?;
+        Ok((ArtifactId::new(&manifest, &sha256(&bytes)), manifest))
+    });
+    let (id, manifest) = match read {
+        Ok((id, manifest)) => (Some(id), Ok(manifest)),
+        Err(error) => (None, Err(error)),
+    };
+    Candidate { folder, fingerprint, id, manifest }
 }
 
 fn refused_link(link: PathBuf) -> Candidate {
     let path = link.display().to_string();
     let fingerprint = Fingerprint(sha256(format!("symbolic link {path}").as_bytes()));
-    Candidate { folder: link, fingerprint, manifest: Err(ArtifactError::NotPlain { path, found: "a symbolic link" }) }
+    let manifest = Err(ArtifactError::NotPlain { path, found: "a symbolic link" });
+    Candidate { folder: link, fingerprint, id: None, manifest }
 }
 
 #[derive(Default)]
@@ -235,6 +265,7 @@ mod tests {
     fn the_fingerprint_changes_with_manifest_and_files() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model");
+        let fingerprint = |path: &Path| fingerprint(path, &read_manifest(path));
         assert_eq!(fingerprint(&path), fingerprint(&path));
         let absent = fingerprint(&path);
         fixture::write(&path, |_| {});

@@ -142,6 +142,9 @@ pub struct Training {
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
+/// How new a model is: when it was made, its version, its name.
+pub type Age = (i64, String, String);
+
 /// The section of the manifest's kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ManifestContent {
@@ -223,6 +226,11 @@ impl Manifest {
         let raw: RawManifest = serde_json::from_slice(bytes).map_err(syntax)?;
         debug_assert_eq!(raw.format, format);
         raw.check()
+    }
+
+    /// Greater is newer: time, then version, then name.
+    pub fn age(&self) -> Age {
+        (self.created_ms, self.version.clone(), self.name.clone())
     }
 
     /// What the model does.

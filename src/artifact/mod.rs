@@ -11,6 +11,7 @@ mod find;
 mod fixture;
 mod manifest;
 mod onnx;
+mod tensor;
 mod verify;
 
 use std::fmt;
@@ -19,9 +20,9 @@ use std::path::{Path, PathBuf};
 
 pub use content::{EncoderProbe, NetworkProbe, NetworkVocabulary, ProbeHistory, RankingProbe, VocabularyMovie};
 pub use digest::{Sha256Hex, sha256};
-pub use find::{Candidate, Fingerprint, Found, Limits, find};
+pub use find::{Candidate, Fingerprint, Found, Limits, delete, find};
 pub use manifest::{
-    FileEntry, HistoryInput, Manifest, ManifestContent, NumericFeature, Probe, RankingModel, RatingNetwork,
+    Age, FileEntry, HistoryInput, Manifest, ManifestContent, NumericFeature, Probe, RankingModel, RatingNetwork,
     TextEncoder, Training,
 };
 pub use verify::verify;
@@ -111,6 +112,16 @@ pub enum ArtifactError {
         /// The graph.
         file: String,
     },
+    /// A graph has weights that no training meant.
+    #[error("{file} has weights that are no numbers or not all there: the tensor \"{tensor}\" has {problem}")]
+    Weights {
+        /// The graph.
+        file: String,
+        /// Name of the tensor.
+        tensor: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// A graph is not a readable ONNX file.
     #[error("{file} is not a readable ONNX graph: {reason} at byte {position}")]
     Graph {
@@ -144,7 +155,12 @@ impl ArtifactError {
 impl ArtifactError {
     /// Whether the reason may go away by itself because somebody is still copying.
     pub fn is_incomplete(&self) -> bool {
-        matches!(self, Self::Missing { .. } | Self::SizeDiffers { .. })
+        match self {
+            Self::Missing { .. } | Self::SizeDiffers { .. } => true,
+            // The folder was moved while it was looked at.
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            _ => false,
+        }
     }
 }
 

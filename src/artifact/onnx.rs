@@ -1,13 +1,14 @@
-//! Refuses graphs that keep tensors in other files, before a native loader sees them: external data can name any path
-//! or even an address, so it would void the verified hashes.
+//! Refuses graphs that a native loader must not see: those that keep tensors in other files, because external data can
+//! name any path or even an address and would void the verified hashes; those whose weights are not numbers, or not as
+//! many as their shape says.
 //!
-//! Walks the protobuf wire format of an ONNX `ModelProto` along every path that leads to a `TensorProto` and looks at
-//! its fields `external_data` (13) and `data_location` (14); the payloads are skipped. Field numbers are those of
-//! `onnx.proto` (IR version 13).
+//! Walks the protobuf wire format of an ONNX `ModelProto` along every path that leads to a `TensorProto`, which
+//! [`super::tensor`] reads. Field numbers are those of `onnx.proto` (IR version 13).
 
 use std::io::{self, BufRead, Seek, SeekFrom};
 
 use super::ArtifactError;
+use super::tensor::{Tensor, is_number};
 
 /// Graphs nest by attributes (`If`, `Loop`); real ones stay far below.
 const DEPTH_LIMIT: usize = 64;
@@ -40,10 +41,12 @@ impl Message {
     }
 }
 
-enum WalkError {
+pub(super) enum WalkError {
     Io(io::Error),
     Malformed(&'static str),
     External,
+    /// The name of what holds the weights, and what is wrong with them.
+    Weights(String, &'static str),
 }
 
 impl From<io::Error> for WalkError {
@@ -52,13 +55,13 @@ impl From<io::Error> for WalkError {
     }
 }
 
-struct Walker<R> {
+pub(super) struct Walker<R> {
     reader: R,
-    position: u64,
+    pub(super) position: u64,
 }
 
 /// Walks the graph; `name` is for messages, `length` the number of bytes of the graph.
-pub(super) fn refuse_external_data<R: BufRead + Seek>(name: &str, reader: R, length: u64) -> Result<(), ArtifactError> {
+pub(super) fn check_graph<R: BufRead + Seek>(name: &str, reader: R, length: u64) -> Result<(), ArtifactError> {
     let mut walker = Walker { reader, position: 0 };
     walker.message(Message::Model, length, 0).map_err(|error| match error {
         WalkError::Io(source) => ArtifactError::Io { path: name.to_owned(), source },
@@ -66,6 +69,9 @@ pub(super) fn refuse_external_data<R: BufRead + Seek>(name: &str, reader: R, len
             ArtifactError::Graph { file: name.to_owned(), reason, position: walker.position }
         }
         WalkError::External => ArtifactError::ExternalData { file: name.to_owned() },
+        WalkError::Weights(tensor, problem) => {
+            ArtifactError::Weights { file: name.to_owned(), tensor: tensor.escape_debug().to_string(), problem }
+        }
     })
 }
 
@@ -74,54 +80,91 @@ impl<R: BufRead + Seek> Walker<R> {
         if depth > DEPTH_LIMIT {
             return Err(WalkError::Malformed("it is nested too deeply"));
         }
+        if matches!(message, Message::Tensor) {
+            return Tensor::read(self, end)?.check();
+        }
         while self.position < end {
             let tag = self.varint(end)?;
             let field = tag >> 3;
-            match tag & 7 {
-                0 => {
-                    let value = self.varint(end)?;
-                    if matches!((message, field), (Message::Tensor, 14)) && value != 0 {
-                        return Err(WalkError::External);
+            match (tag & 7, message, field) {
+                // AttributeProto: `f` and `floats`, where boosted trees keep their thresholds and values.
+                (5, Message::Attribute, 2 | 7) => is_attribute_number(f32::from_le_bytes(self.bytes(end)?))?,
+                (2, Message::Attribute, 7) => {
+                    let floats_end = self.payload_end(end)?;
+                    while self.position < floats_end {
+                        is_attribute_number(f32::from_le_bytes(self.bytes(floats_end)?))?;
                     }
                 }
-                1 => self.skip(8, end)?,
-                5 => self.skip(4, end)?,
-                2 => {
-                    let length = self.varint(end)?;
-                    if matches!((message, field), (Message::Tensor, 13)) {
-                        return Err(WalkError::External);
+                (2, _, _) => match message.child(field) {
+                    Some(child) => {
+                        let child_end = self.payload_end(end)?;
+                        self.message(child, child_end, depth + 1)?;
                     }
-                    match message.child(field) {
-                        Some(child) if length <= end - self.position => {
-                            self.message(child, self.position + length, depth + 1)?;
-                        }
-                        _ => self.skip(length, end)?,
-                    }
-                }
-                _ => return Err(WalkError::Malformed("an unknown wire type stands")),
+                    None => self.skip_field(2, end)?,
+                },
+                (wire, _, _) => self.skip_field(wire, end)?,
             }
         }
         Ok(())
     }
 
-    fn varint(&mut self, end: u64) -> Result<u64, WalkError> {
+    /// Passes over a field of this wire type.
+    pub(super) fn skip_field(&mut self, wire: u64, end: u64) -> Result<(), WalkError> {
+        match wire {
+            0 => self.varint(end).map(|_| ()),
+            1 => self.skip(8, end),
+            5 => self.skip(4, end),
+            2 => {
+                let length = self.varint(end)?;
+                self.skip(length, end)
+            }
+            _ => Err(WalkError::Malformed("an unknown wire type stands")),
+        }
+    }
+
+    /// Where a length-delimited payload ends that begins with its length here.
+    pub(super) fn payload_end(&mut self, end: u64) -> Result<u64, WalkError> {
+        let length = self.varint(end)?;
+        if length > end - self.position {
+            return Err(WalkError::Malformed("a field is longer than its message"));
+        }
+        Ok(self.position + length)
+    }
+
+    /// The next bytes, as many as the caller takes.
+    pub(super) fn bytes<const N: usize>(&mut self, end: u64) -> Result<[u8; N], WalkError> {
+        if (N as u64) > end - self.position {
+            return Err(WalkError::Malformed("a field ends too early"));
+        }
+        let mut bytes = [0_u8; N];
+        self.reader.read_exact(&mut bytes)?;
+        self.position += N as u64;
+        Ok(bytes)
+    }
+
+    /// Fills the buffer, which must not reach beyond the end.
+    pub(super) fn fill(&mut self, buffer: &mut [u8], end: u64) -> Result<(), WalkError> {
+        if buffer.len() as u64 > end - self.position {
+            return Err(WalkError::Malformed("a field ends too early"));
+        }
+        self.reader.read_exact(buffer)?;
+        self.position += buffer.len() as u64;
+        Ok(())
+    }
+
+    pub(super) fn varint(&mut self, end: u64) -> Result<u64, WalkError> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
-            if self.position >= end {
-                return Err(WalkError::Malformed("a field ends too early"));
-            }
-            let mut byte = [0_u8];
-            self.reader.read_exact(&mut byte)?;
-            self.position += 1;
-            value |= u64::from(byte[0] & 0x7f) << shift;
-            if byte[0] & 0x80 == 0 {
+            let [byte] = self.bytes(end)?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
                 return Ok(value);
             }
         }
         Err(WalkError::Malformed("a number is too long"))
     }
 
-    fn skip(&mut self, length: u64, end: u64) -> Result<(), WalkError> {
+    pub(super) fn skip(&mut self, length: u64, end: u64) -> Result<(), WalkError> {
         if length > end - self.position {
             return Err(WalkError::Malformed("a field is longer than its message"));
         }
@@ -134,6 +177,10 @@ impl<R: BufRead + Seek> Walker<R> {
         self.position += length;
         Ok(())
     }
+}
+
+fn is_attribute_number(value: f32) -> Result<(), WalkError> {
+    is_number(f64::from(value)).map_err(|problem| WalkError::Weights("an attribute".to_owned(), problem))
 }
 
 #[cfg(test)]
@@ -151,12 +198,13 @@ mod tests {
     }
 
     fn check(bytes: &[u8]) -> Result<(), ArtifactError> {
-        refuse_external_data("g.onnx", io::Cursor::new(bytes), bytes.len() as u64)
+        check_graph("g.onnx", io::Cursor::new(bytes), bytes.len() as u64)
     }
 
     #[test]
     fn external_tensors_are_found_wherever_they_hide() {
-        let inline = field(9, b"raw bytes of the tensor");
+        // One dimension of two numbers of one byte each.
+        let inline = [&[1 << 3, 2, 2 << 3, 2][..], &field(9, b"ab")].concat();
         let location = [14 << 3, 1];
         let entry = field(13, b"location");
         for external in [&location[..], &entry] {
@@ -171,7 +219,8 @@ mod tests {
             }
         }
         assert!(check(&field(7, &field(5, &inline))).is_ok());
-        assert!(check(&field(7, &field(5, &[14 << 3, 0]))).is_ok());
+        let inside = [&inline[..], &[14 << 3, 0]].concat();
+        assert!(check(&field(7, &field(5, &inside))).is_ok());
     }
 
     #[test]
@@ -180,6 +229,50 @@ mod tests {
         for bytes in [&whole[..whole.len() - 1], &b"PK\x03\x04"[..], &[0xff; 12], &[0x3a, 0x80]] {
             assert!(matches!(check(bytes), Err(ArtifactError::Graph { .. })), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn weights_that_are_no_numbers_or_not_as_many_as_the_shape_says_are_refused() {
+        let floats = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+        let tensor = |n: u8, element: u8, data: Vec<u8>| {
+            let head = [1 << 3, n, 2 << 3, element];
+            field(7, &field(5, &[&head[..], &field(8, b"layer.weight"), &data].concat()))
+        };
+        let attribute = |data: &[u8]| field(7, &field(1, &field(5, &field(7, data))));
+        let half = |bits: u16| field(9, &[bits.to_le_bytes(), 0_u16.to_le_bytes()].concat());
+        for sound in [
+            tensor(2, 1, field(9, &floats(&[1.0, -2.5]))),
+            tensor(2, 1, field(4, &floats(&[1.0, f32::MIN]))),
+            // A mask's constant.
+            tensor(1, 1, field(9, &floats(&[f32::NEG_INFINITY]))),
+            tensor(2, 10, half(0x3c00)),
+            tensor(2, 7, field(9, &[0xff; 16])),
+            tensor(2, 7, field(7, &[5, 0xff, 1])),
+            attribute(&floats(&[0.5, f32::INFINITY])),
+        ] {
+            check(&sound).unwrap();
+        }
+        let nan = "a number that is none (NaN)";
+        for (graph, expected) in [
+            (tensor(2, 1, field(9, &floats(&[1.0, f32::NAN]))), nan),
+            (tensor(2, 1, field(4, &floats(&[f32::NAN, 0.0]))), nan),
+            (tensor(2, 11, field(9, &[1.0_f64, f64::NAN].map(f64::to_le_bytes).concat())), nan),
+            (tensor(2, 11, field(10, &[1.0_f64, f64::NAN].map(f64::to_le_bytes).concat())), nan),
+            (tensor(2, 10, half(0x7e00)), nan),
+            (tensor(2, 16, half(0x7fc0)), nan),
+            (tensor(2, 10, field(5, &[0, 0x80, 0xfc, 1])), nan),
+            (tensor(2, 1, field(9, &floats(&[1.0, f32::INFINITY]))), "an infinite number"),
+            (tensor(2, 10, half(0x7c00)), "an infinite number"),
+            (attribute(&floats(&[0.5, f32::NAN])), nan),
+            (tensor(3, 1, field(9, &floats(&[1.0, 2.0]))), "its shape and its data differ"),
+            (tensor(100, 1, Vec::new()), "its shape and its data differ"),
+            (tensor(3, 7, field(7, &[5, 0xff, 1])), "its shape and its data differ"),
+        ] {
+            let message = check(&graph).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+        let raw_first = field(7, &field(5, &[&field(9, &floats(&[1.0])), &[2 << 3, 1][..]].concat()));
+        assert!(check(&raw_first).unwrap_err().to_string().contains("before its type"));
     }
 
     proptest! {

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::digest::{sha256, sha256_stream};
 use super::find::read_manifest;
-use super::onnx::refuse_external_data;
+use super::onnx::check_graph;
 use super::{Artifact, ArtifactError, ArtifactId, FileEntry, Manifest};
+
+/// How much of a graph is read at a time.
+const GRAPH_BUFFER_BYTES: usize = 256 * 1024;
 
 /// Verifies a folder: reads the manifest once, then every listed file to its end. Files that are not listed are never
 /// read. Takes as long as hashing takes (about a second for 400 MB without hardware support).
@@ -21,13 +24,11 @@ pub fn verify(folder: &Path) -> Result<Artifact, ArtifactError> {
         artifact.open(entry)?;
     }
     for entry in &artifact.manifest.files {
-        let file = artifact.open(entry)?;
-        let (hash, length) = sha256_stream(file).map_err(|error| io_error(entry, error))?;
-        compare(entry, &hash, length)?;
+        artifact.check_bytes(entry)?;
     }
     for graph in artifact.manifest.graphs() {
         let entry = artifact.entry(graph)?;
-        refuse_external_data(graph, BufReader::new(artifact.open(entry)?), entry.size)?;
+        check_graph(graph, BufReader::with_capacity(GRAPH_BUFFER_BYTES, artifact.open(entry)?), entry.size)?;
     }
     Ok(artifact)
 }
@@ -51,6 +52,21 @@ impl Artifact {
         let entry = self.entry(path)?;
         self.open(entry)?;
         Ok(self.folder.join(&entry.path))
+    }
+
+    /// Hashes a listed file once more: after a loader read it by itself, so that what was loaded is what was verified.
+    pub fn check_again(&self, path: &str) -> Result<(), ArtifactError> {
+        self.check_bytes(self.entry(path)?)
+    }
+
+    /// Size of a listed file.
+    pub fn size_of(&self, path: &str) -> Result<u64, ArtifactError> {
+        Ok(self.entry(path)?.size)
+    }
+
+    fn check_bytes(&self, entry: &FileEntry) -> Result<(), ArtifactError> {
+        let (hash, length) = sha256_stream(self.open(entry)?).map_err(|error| io_error(entry, error))?;
+        compare(entry, &hash, length)
     }
 
     fn entry(&self, path: &str) -> Result<&FileEntry, ArtifactError> {

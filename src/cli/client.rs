@@ -63,7 +63,6 @@ impl Client {
     }
 
     /// The answer to `POST path` with this body.
-    #[expect(dead_code, reason = "pin and rollback, which are on their way, ask with it")]
     pub(super) fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.read(self.with_key(self.agent.post(self.url(path))).send_json(body))
     }

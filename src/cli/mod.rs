@@ -7,6 +7,7 @@ mod export;
 mod import;
 mod models;
 mod serve;
+mod verify_artifact;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, Source};
+use crate::daemon::Live;
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::telemetry::{self, Terminal};
 
@@ -48,9 +50,11 @@ enum Command {
     /// Measure how good the answers are.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
-    /// See what the running daemon made of the model folders.
+    /// See what the running daemon made of the model folders, and choose which version serves.
     #[command(subcommand)]
     Models(models::Models),
+    /// Load a model folder and hold it against its probe, in this process, under limits of memory and time.
+    VerifyArtifact(verify_artifact::Arguments),
     /// Read and check the configuration, print what it comes to, and do nothing.
     CheckConfig,
 }
@@ -69,17 +73,23 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    // Before anything is read: the daemon runs this for a model that it does not trust.
+    if let Command::VerifyArtifact(arguments) = &cli.command {
+        return verify_artifact::run(arguments);
+    }
     let listen = if let Command::Serve { listen } = cli.command { listen } else { None };
     let overrides = Overrides { data_dir: cli.data_dir, listen };
-    let config = Config::load(cli.config.as_deref(), &overrides)?;
+    let source = Source { file: cli.config, overrides };
+    let config = source.load()?;
     let terminal = Terminal::default();
-    telemetry::start_logging(config.log_format, &config.log_filter, &terminal)
+    let log_filter = telemetry::start_logging(config.log_format, &config.log_filter, &terminal)
         .with_context(|| format!("the configuration is wrong: log.filter is {:?}", config.log_filter))?;
     match cli.command {
-        Command::Serve { .. } => serve::run(&config, &terminal),
+        Command::Serve { .. } => serve::run(&config, Live { source, log_filter }, &terminal),
         Command::Import(arguments) => import::run(&config, &terminal, &arguments),
         Command::Export(arguments) => export::run(&config, &terminal, &arguments),
         Command::Evaluate(evaluate) => evaluate::run(&config, &terminal, &evaluate),
+        Command::VerifyArtifact(arguments) => verify_artifact::run(&arguments),
         Command::Models(models) => models::run(&config, &models),
         Command::CheckConfig => check_config::run(&config),
     }

@@ -40,6 +40,16 @@ pub(super) struct ArtifactsSection {
     pub(super) quiet_ms: u64,
     pub(super) poll_s: u64,
     pub(super) required: Vec<String>,
+    pub(super) separate_process: bool,
+    pub(super) max_model_mib: u64,
+    pub(super) max_load_s: u64,
+    pub(super) min_known_movies: f64,
+    pub(super) min_known_users: f64,
+    pub(super) min_canary_overlap: f64,
+    pub(super) auto_promote: bool,
+    pub(super) max_metric_loss: f64,
+    pub(super) shadow_share: f64,
+    pub(super) keep_versions: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -48,6 +58,7 @@ pub(super) struct InferenceSection {
     pub(super) library: String,
     pub(super) threads: u64,
     pub(super) queue_length: u64,
+    pub(super) embedding_share: f64,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,6 +2,7 @@
 //!
 //! `config.toml` of the repository is compiled in as the defaults and documents every setting.
 
+mod changes;
 mod file;
 
 use std::net::SocketAddr;
@@ -95,10 +96,37 @@ pub struct ArtifactsConfig {
     pub poll: Duration,
     /// Kinds without which the daemon does not call itself ready.
     pub required: Vec<ArtifactKind>,
+    /// What a model must keep to.
+    pub rules: ModelRules,
+}
+
+/// What a trained model must keep to before it serves, and what becomes of those that are good.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ModelRules {
+    /// Whether each model is first loaded and probed in a process of its own.
+    pub separate_process: bool,
+    /// Most memory that process may take, in MiB.
+    pub max_model_mib: u64,
+    /// Most processor time that process may take.
+    pub max_load: Duration,
+    /// Least share of the catalogue's rated movies that a rating network must know.
+    pub min_known_movies: f64,
+    /// Least share of the store's users that a rating network must know.
+    pub min_known_users: f64,
+    /// Least share of the canaries' best ten that must be those of the serving model.
+    pub min_canary_overlap: f64,
+    /// Whether a newer model that keeps to the rules serves without being asked to.
+    pub auto_promote: bool,
+    /// How much worse than the serving one its own measured value may be to do so, as a share.
+    pub max_metric_loss: f64,
+    /// Share of the requests on which a rating network that waits is tried beside the serving one.
+    pub shadow_share: f64,
+    /// How many older versions of a kind stay in the models folder; `None`: all.
+    pub keep_versions: Option<usize>,
 }
 
 /// Running models.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct InferenceConfig {
     /// ONNX Runtime's shared library, when it is not to be searched for.
     pub library: Option<PathBuf>,
@@ -106,10 +134,12 @@ pub struct InferenceConfig {
     pub threads: usize,
     /// Requests that may wait for a model.
     pub queue_length: usize,
+    /// Share of the time that is spent on embedding while requests come in.
+    pub embedding_share: f64,
 }
 
 /// The server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
     /// Address and port.
     pub listen: SocketAddr,
@@ -146,6 +176,22 @@ pub struct Overrides {
     pub data_dir: Option<PathBuf>,
     /// `--listen`.
     pub listen: Option<SocketAddr>,
+}
+
+/// Where settings come from, so that they can be read again.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// What the command line says over the files.
+    pub overrides: Overrides,
+}
+
+impl Source {
+    /// Reads and checks them.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(self.file.as_deref(), &self.overrides)
+    }
 }
 
 impl Config {
@@ -186,17 +232,7 @@ impl Config {
             data_dir: PathBuf::from(store.data_dir),
             store_cache_bytes: bounded("store.cache_mib", store.cache_mib, 1, 65_536)? << 20,
             store_check_on_open: store.check_on_open,
-            artifacts: ArtifactsConfig {
-                dir: path_unless_empty(artifacts.dir),
-                quiet: milliseconds("artifacts.quiet_ms", artifacts.quiet_ms, 1, 60_000)?,
-                poll: Duration::from_secs(bounded("artifacts.poll_s", artifacts.poll_s, 1, 86_400)? as u64),
-                required: artifacts
-                    .required
-                    .iter()
-                    .filter(|kind| !kind.is_empty())
-                    .map(|kind| artifact_kind(kind))
-                    .collect::<Result<_, _>>()?,
-            },
+            artifacts: check_artifacts(artifacts)?,
             inference: InferenceConfig {
                 library: path_unless_empty(inference.library),
                 threads: match bounded("inference.threads", inference.threads, 0, 256)? {
@@ -204,6 +240,7 @@ impl Config {
                     threads => threads,
                 },
                 queue_length: bounded("inference.queue_length", inference.queue_length, 1, 65_536)?,
+                embedding_share: share("inference.embedding_share", inference.embedding_share, 0.05)?,
             },
             embedding_text: EmbeddingText::from_name(&raw.search.embedding_text).ok_or_else(|| {
                 let must = "it must be \"overview\", \"genres-overview\" or \"title-genres-overview\"";
@@ -234,6 +271,35 @@ impl Config {
             },
         })
     }
+}
+
+fn check_artifacts(raw: file::ArtifactsSection) -> Result<ArtifactsConfig, ConfigError> {
+    let kinds = raw.required.iter().filter(|kind| !kind.is_empty());
+    Ok(ArtifactsConfig {
+        rules: check_rules(&raw)?,
+        quiet: milliseconds("artifacts.quiet_ms", raw.quiet_ms, 1, 60_000)?,
+        poll: Duration::from_secs(bounded("artifacts.poll_s", raw.poll_s, 1, 86_400)? as u64),
+        required: kinds.map(|kind| artifact_kind(kind)).collect::<Result<_, _>>()?,
+        dir: path_unless_empty(raw.dir),
+    })
+}
+
+fn check_rules(raw: &file::ArtifactsSection) -> Result<ModelRules, ConfigError> {
+    Ok(ModelRules {
+        separate_process: raw.separate_process,
+        max_model_mib: bounded("artifacts.max_model_mib", raw.max_model_mib, 64, 1 << 20)? as u64,
+        max_load: Duration::from_secs(bounded("artifacts.max_load_s", raw.max_load_s, 1, 3600)? as u64),
+        min_known_movies: share("artifacts.min_known_movies", raw.min_known_movies, 0.0)?,
+        min_known_users: share("artifacts.min_known_users", raw.min_known_users, 0.0)?,
+        min_canary_overlap: share("artifacts.min_canary_overlap", raw.min_canary_overlap, 0.0)?,
+        auto_promote: raw.auto_promote,
+        max_metric_loss: share("artifacts.max_metric_loss", raw.max_metric_loss, 0.0)?,
+        shadow_share: share("artifacts.shadow_share", raw.shadow_share, 0.0)?,
+        keep_versions: match bounded("artifacts.keep_versions", raw.keep_versions, 0, 1000)? {
+            0 => None,
+            n => Some(n),
+        },
+    })
 }
 
 fn check_http(raw: &file::HttpSection) -> Result<HttpConfig, ConfigError> {
@@ -286,6 +352,14 @@ fn bounded(key: &'static str, value: u64, least: usize, most: usize) -> Result<u
         .ok()
         .filter(|value| (least..=most).contains(value))
         .ok_or_else(|| out_of_bounds(key, &value.to_string(), &format!("it must be between {least} and {most}")))
+}
+
+fn share(key: &'static str, value: f64, least: f64) -> Result<f64, ConfigError> {
+    if (least..=1.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err(out_of_bounds(key, &value.to_string(), &format!("it must be between {least} and 1")))
+    }
 }
 
 fn milliseconds(key: &'static str, value: u64, least: usize, most: usize) -> Result<Duration, ConfigError> {

@@ -17,15 +17,16 @@ const MAX_MODELLED_RATINGS: usize = 2_000_000;
 
 /// Fits both for the first time, each serving as soon as it is there.
 pub(super) fn fit(shared: &Shared, base: &Arc<Base>, stop: &Stop) {
+    let of_base = Arc::downgrade(base);
     fit_hybrid(
         shared,
         base,
         (stop, &mut |fitted| {
-            shared.cell.update_for(base, |snapshot| snapshot.hybrid = Some(Arc::new(fitted)));
+            shared.cell.update_for(&of_base, |snapshot| snapshot.hybrid = Some(Arc::new(fitted)));
         }),
     );
     if let Some(model) = fit_rating_model(shared, base, stop) {
-        shared.cell.update_for(base, |snapshot| snapshot.rating_model = Some(Arc::new(model)));
+        shared.cell.update_for(&of_base, |snapshot| snapshot.rating_model = Some(Arc::new(model)));
     }
 }
 

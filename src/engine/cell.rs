@@ -1,6 +1,6 @@
 //! The one swap point. Readers take the current snapshot once per request; writers replace it as a whole.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -43,9 +43,9 @@ impl SnapshotCell {
     }
 
     /// The same with something that was made for this base; whether the snapshot still has it.
-    pub(super) fn update_for(&self, base: &Arc<Base>, change: impl FnOnce(&mut Snapshot)) -> bool {
+    pub(super) fn update_for(&self, base: &Weak<Base>, change: impl FnOnce(&mut Snapshot)) -> bool {
         self.update_if(|snapshot| {
-            let is_same = Arc::ptr_eq(&snapshot.base, base);
+            let is_same = Weak::ptr_eq(&Arc::downgrade(&snapshot.base), base);
             if is_same {
                 change(snapshot);
             }

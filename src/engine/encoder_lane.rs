@@ -1,28 +1,33 @@
 //! Makes a text encoder serve: load it, embed what lacks an embedding in its space, build or reopen the index, swap
 //! encoder and index together, so that a query vector is never compared with another encoder's vectors.
 //!
-//! Embeddings are stored as they are made; an interrupted run goes on where it stopped.
+//! Embeddings are stored as they are made; an interrupted run goes on where it stopped. It makes way for requests.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use super::Shared;
 use super::lane::Stop;
-use super::looker::{Load, LoadError, ModelLoader, Progress};
+use super::loading::{Load, LoadError, ModelLoader, Models, Progress};
 use super::snapshot::{Base, SemanticSearch};
-use super::status::Part;
+use super::status::{ModelChecks, Part};
+use super::throttle::Throttle;
+use super::{Shared, canary};
 use crate::artifact::{ArtifactId, ArtifactKind, sha256};
 use crate::domain::{Catalogue, EmbeddingSpace, MovieId};
 use crate::inference::{EncoderOptions, OnnxTextEncoder, WorkerOptions};
-use crate::recommend::{NearestNeighbors, PromptSearch, Semantic, TextEncoder, embedding_text};
+use crate::recommend::{NearestNeighbors, PromptSearch, Scorer, Semantic, TextEncoder, embedding_text};
 use crate::store::{StoredEmbedding, Write};
 use crate::vector::{VectorError, VectorIndex, remove_others};
 
-/// Texts embedded, then stored, at a time: a second or two of work.
-const BATCH: usize = 16;
-
 pub(super) struct EncoderLane {
     shared: Arc<Shared>,
+}
+
+/// An encoder with its index, and the space of both.
+pub(super) struct Prepared {
+    semantic: Arc<SemanticSearch>,
+    space: EmbeddingSpace,
+    base: Weak<Base>,
 }
 
 /// What a movie's embedding is made from.
@@ -67,13 +72,19 @@ impl Work<'_> {
             tracing::info!(n_missing = missing.len(), n_current, "embedding overviews in the background");
         }
         let mut done = n_current;
-        for batch in missing.chunks(BATCH) {
+        metrics::gauge!("marquee_embeddings_total").set(texts.len() as f64);
+        let mut throttle = Throttle::new(&self.shared.requests, self.shared.settings.inference.embedding_share);
+        let mut missing = &missing[..];
+        while !missing.is_empty() {
             if self.stop.is_asked() {
                 let reason = "the daemon is stopping; embedding goes on at the next start";
                 return Err(LoadError::Environment(reason.to_owned()));
             }
             (self.progress)(Part::Embeddings, "embedding overviews", Some((done, texts.len())));
+            let n_batch = throttle.next_batch(self.stop).min(missing.len());
+            let (batch, rest) = missing.split_at(n_batch);
             let batch = encode_batch(encoder, batch)?;
+            missing = rest;
             let writes = batch.iter().map(|(movie, embedding)| Write::Embedding {
                 space: Arc::clone(&space),
                 movie: *movie,
@@ -118,6 +129,8 @@ impl Work<'_> {
 }
 
 impl ModelLoader for EncoderLane {
+    type Model = Prepared;
+
     fn kind(&self) -> ArtifactKind {
         ArtifactKind::TextEncoder
     }
@@ -126,7 +139,7 @@ impl ModelLoader for EncoderLane {
         &self.shared
     }
 
-    fn load(&mut self, load: &Load<'_>) -> Result<Vec<(Part, String)>, LoadError> {
+    fn load(&mut self, load: &Load<'_>) -> Result<Models<Prepared>, LoadError> {
         let settings = &self.shared.settings;
         let runtime = self.shared.runtime.get(&settings.inference)?;
         let worker = WorkerOptions {
@@ -142,9 +155,18 @@ impl ModelLoader for EncoderLane {
             EmbeddingSpace { encoder: format!("{id}/{}", settings.embedding_text.name()), dim: encoder.space().dim };
         let work = Work { shared: &self.shared, base: load.base, progress: load.progress, stop: load.stop };
         let (search, parts) = search_of(&work, (id, Arc::new(encoder), space.clone()))?;
-        let search = Arc::new(search);
-        if !self.shared.cell.update_for(load.base, |snapshot| snapshot.semantic = Some(search)) {
-            return Err(LoadError::fitted_meanwhile());
+        let serving = self.shared.cell.load().and_then(|snapshot| snapshot.semantic.clone());
+        let serving = serving.as_ref().map(|semantic| &semantic.scorer as &dyn Scorer);
+        let questions = canary::texts(load.base);
+        let canaries = canary::ask((&search.scorer, serving), (load.base, load.rules), &questions)?;
+        let checks = ModelChecks { canaries: Some(canaries), ..ModelChecks::default() };
+        let model = Prepared { semantic: Arc::new(search), space, base: Arc::downgrade(load.base) };
+        Ok(Models { model, parts, checks })
+    }
+
+    fn swap(&mut self, Prepared { semantic, space, base }: Prepared) -> bool {
+        if !self.shared.cell.update_for(&base, |snapshot| snapshot.semantic = Some(semantic)) {
+            return false;
         }
         super::catalogue::embed_again(&self.shared);
         // Embeddings of encoders long gone are let go; the last one's stay for a way back.
@@ -152,7 +174,7 @@ impl ModelLoader for EncoderLane {
         if let Err(error) = self.shared.store.write(vec![retire]) {
             tracing::warn!(%error, "old embeddings stay in the store");
         }
-        Ok(parts)
+        true
     }
 
     fn advice(&self) -> &'static str {

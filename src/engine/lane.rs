@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use super::looker::{Looker, ModelLoader};
+use super::loading::ModelLoader;
+use super::looker::Looker;
 
 /// A lane's thread and its slot. Dropping it asks the thread to stop at the next opportunity and joins it.
 #[derive(Debug)]

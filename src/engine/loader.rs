@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::looker::LoadError;
+use super::loading::LoadError;
 use super::snapshot::Base;
 use super::status::{Part, PartState, Status};
 use crate::config::InferenceConfig;

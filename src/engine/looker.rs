@@ -1,103 +1,32 @@
 //! Decides what to do about the artifacts of one kind that a look at the models folder finds.
 //!
-//! The newest valid one serves. What was refused is tried again only when its files change, or when the reason lay with
-//! the machine and not with the files. A folder that vanishes unloads nothing.
+//! The newest valid one serves, unless somebody chose another. What was refused is tried again only when its files
+//! change, when the reason lay with the machine and not with the files, or when somebody asks for it. A folder that
+//! vanishes unloads nothing. What becomes of the models that do not serve is in [`waiting`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Shared;
 use super::lane::Stop;
+use super::loading::{Load, LoadError, ModelLoader, Models};
+use super::promotion::why_it_waits;
+use super::reporter::{InPlace, Reporter};
 use super::snapshot::Base;
-use super::status::{ModelReport, ModelState, Part, PartState};
-use crate::artifact::{self, Artifact, ArtifactError, ArtifactId, ArtifactKind, Candidate, Fingerprint, Found};
-use crate::inference::InferenceError;
-use crate::store::StoreError;
+use super::status::{ModelChecks, ModelState, Part, PartState};
+use crate::artifact::{self, Age, Artifact, ArtifactId, ArtifactKind, Candidate, Fingerprint, Found, Manifest};
 
-/// Why a model does not serve.
-#[derive(Debug)]
-pub(super) enum LoadError {
-    /// The files are to blame: not tried again until they change.
-    Artifact(String),
-    /// Files are missing or short, so it may be a copy in progress: refused when it is still so at the next look.
-    Incomplete(String),
-    /// The machine is to blame (no runtime, a full disk, a busy model): tried again at the next look.
-    Environment(String),
-}
-
-impl LoadError {
-    /// What is wrong, in words.
-    pub(super) fn reason(&self) -> &str {
-        match self {
-            Self::Artifact(reason) | Self::Incomplete(reason) | Self::Environment(reason) => reason,
-        }
-    }
-
-    /// What was prepared is for a base that does not answer any more.
-    pub(super) fn fitted_meanwhile() -> Self {
-        Self::Environment("the catalogue was fitted anew meanwhile; it is tried again at the next look".to_owned())
-    }
-}
-
-impl From<ArtifactError> for LoadError {
-    fn from(error: ArtifactError) -> Self {
-        let reason = error.to_string();
-        if error.is_incomplete() { Self::Incomplete(reason) } else { Self::Artifact(reason) }
-    }
-}
-
-impl From<StoreError> for LoadError {
-    fn from(error: StoreError) -> Self {
-        Self::Environment(error.to_string())
-    }
-}
-
-impl From<InferenceError> for LoadError {
-    fn from(error: InferenceError) -> Self {
-        let reason = error.to_string();
-        // A model that does not answer in time has a busy machine around it.
-        if matches!(error, InferenceError::Worker(_)) { Self::Environment(reason) } else { Self::Artifact(reason) }
-    }
-}
-
-/// How a load tells how far it is: the part in work, what is done, and steps done and in all.
-pub(super) type Progress<'a> = &'a dyn Fn(Part, &'static str, Option<(usize, usize)>);
-
-/// What a load works with.
-pub(super) struct Load<'a> {
-    pub(super) artifact: &'a Artifact,
-    pub(super) base: &'a Arc<Base>,
-    pub(super) progress: Progress<'a>,
-    pub(super) stop: &'a Stop,
-}
-
-/// Makes artifacts of one kind serve.
-pub(super) trait ModelLoader: Send {
-    /// The kind it takes.
-    fn kind(&self) -> ArtifactKind;
-
-    /// What the lanes share.
-    fn shared(&self) -> &Arc<Shared>;
-
-    /// Loads, probes, builds what depends on it, and swaps; returns a description per part. An error leaves everything
-    /// as it was.
-    fn load(&mut self, load: &Load<'_>) -> Result<Vec<(Part, String)>, LoadError>;
-
-    /// How to provide an artifact of this kind.
-    fn advice(&self) -> &'static str;
-}
+/// Models whose refusal is remembered by their contents; the others are tried again when their files are touched.
+const REFUSED_LIMIT: usize = 256;
 
 struct Serving {
     id: ArtifactId,
     folder: PathBuf,
     fingerprint: Fingerprint,
-    age: Age,
+    manifest: Manifest,
+    checks: ModelChecks,
 }
-
-/// Newer is greater: time, version, name.
-type Age = (i64, String, String);
 
 struct Refusal {
     fingerprint: Fingerprint,
@@ -110,16 +39,28 @@ struct Refusal {
 pub(super) struct Looker<L> {
     loader: L,
     refused: HashMap<PathBuf, Refusal>,
-    /// Older models whose files were found in order.
-    intact: HashMap<PathBuf, Fingerprint>,
+    /// The same for models whose files were in order: the same contents are no better in another folder.
+    refused_models: HashMap<ArtifactId, String>,
+    /// Models that do not serve and whose files were found in order, and whether they have been tried.
+    intact: HashMap<PathBuf, (Fingerprint, bool)>,
     serving: Option<Serving>,
+    /// Folders whose model was loaded, or refused, during the look in work.
+    considered: HashSet<PathBuf>,
     /// What was said of the models folder itself, so that it is said once.
     troubles: Vec<String>,
 }
 
 impl<L: ModelLoader> Looker<L> {
     pub(super) fn new(loader: L) -> Self {
-        Self { loader, refused: HashMap::new(), intact: HashMap::new(), serving: None, troubles: Vec::new() }
+        Self {
+            loader,
+            refused: HashMap::new(),
+            refused_models: HashMap::new(),
+            intact: HashMap::new(),
+            serving: None,
+            considered: HashSet::new(),
+            troubles: Vec::new(),
+        }
     }
 
     /// One look at the models folder.
@@ -127,6 +68,10 @@ impl<L: ModelLoader> Looker<L> {
         let shared = Arc::clone(self.loader.shared());
         // Nothing can be prepared for a catalogue that is not there; its loader asks for a look when it is.
         let Some(base) = shared.cell.load().map(|snapshot| Arc::clone(&snapshot.base)) else { return };
+        if shared.choices.take_retry(self.loader.kind()) {
+            self.refused.clear();
+            self.refused_models.clear();
+        }
         let found = match artifact::find(&shared.settings.artifacts_dir, artifact::Limits::default()) {
             Ok(found) => found,
             Err(error) => {
@@ -135,112 +80,196 @@ impl<L: ModelLoader> Looker<L> {
                 return;
             }
         };
-        let Found { candidates, troubles } = found;
-        self.say_once(troubles);
+        let Found { candidates, mut troubles } = found;
+        self.considered.clear();
         self.forget_vanished(&candidates);
         for candidate in &candidates {
-            if stop.is_asked() {
-                return;
-            }
-            match &candidate.manifest {
-                Ok(manifest) if manifest.kind() == self.loader.kind() => {
-                    let age = (manifest.created_ms, manifest.version.clone(), manifest.name.clone());
-                    self.consider(candidate, age, (&base, stop));
-                }
-                Ok(_) => {}
-                Err(error) => self.refuse(candidate, None, LoadError::Artifact(error.to_string())),
+            if let Err(error) = &candidate.manifest {
+                self.refuse(candidate, None, LoadError::Artifact(error.to_string()));
             }
         }
-        self.report_absence();
+        let mine: Vec<Known<'_>> = candidates
+            .iter()
+            .filter_map(Known::of)
+            .filter(|known| known.manifest.kind() == self.loader.kind())
+            .collect();
+        self.choose(&mine, (&base, stop), &mut troubles);
+        self.say_once(troubles);
+        self.attend_waiting(&mine, (&base, stop));
+        if !stop.is_asked() {
+            self.report_absence();
+        }
     }
 
-    /// Loads a candidate if it is newer than what serves, or stands where that stood with other contents.
-    fn consider(&mut self, candidate: &Candidate, age: Age, (base, stop): (&Arc<Base>, &Stop)) {
-        if let Some(serving) = &self.serving {
-            let same_folder = serving.folder == candidate.folder;
-            if same_folder && serving.fingerprint == candidate.fingerprint {
+    /// Loads what is to serve, if that does not serve yet.
+    fn choose(&mut self, mine: &[Known<'_>], context: (&Arc<Base>, &Stop), troubles: &mut Vec<String>) {
+        let shared = Arc::clone(self.loader.shared());
+        let kind = self.loader.kind();
+        let named = |id: &Option<String>| mine.iter().find(|known| Some(known.id.as_str()) == id.as_deref());
+        let pinned = shared.choices.pinned(kind);
+        match (&pinned, named(&pinned)) {
+            (Some(_), Some(known)) => self.consider(known, context),
+            (Some(id), None) if self.serving.as_ref().is_none_or(|serving| serving.id.as_str() != id) => {
+                troubles.push(format!("the model {id} is pinned, and is not in the models folder"));
+            }
+            _ => {}
+        }
+        if pinned.is_some() && self.serving.is_some() {
+            return;
+        }
+        // What served before a restart is what newer ones are measured by.
+        if self.serving.is_none()
+            && let Some(known) = named(&shared.choices.served(kind))
+        {
+            self.consider(known, context);
+        }
+        for known in mine {
+            if context.1.is_asked() {
                 return;
             }
-            if age <= serving.age && !same_folder {
-                self.check_superseded(candidate);
-                return;
+            if self.is_newer(known) && self.why_it_waits(known).is_none() {
+                self.consider(known, context);
             }
         }
+    }
+
+    /// Newer than what serves, or put in its place.
+    fn is_newer(&self, known: &Known<'_>) -> bool {
+        self.serving.as_ref().is_none_or(|serving| {
+            let in_place = serving.folder == known.candidate.folder;
+            if in_place {
+                serving.fingerprint != known.candidate.fingerprint
+            } else {
+                known.age() > serving.manifest.age()
+            }
+        })
+    }
+
+    fn why_it_waits(&self, known: &Known<'_>) -> Option<String> {
+        let rules = self.loader.shared().rules();
+        self.serving.as_ref().and_then(|serving| why_it_waits(known.manifest, &serving.manifest, &rules))
+    }
+
+    fn is_serving(&self, candidate: &Candidate) -> bool {
+        let is_same =
+            |serving: &Serving| serving.folder == candidate.folder && serving.fingerprint == candidate.fingerprint;
+        self.serving.as_ref().is_some_and(is_same)
+    }
+
+    fn is_refused(&self, candidate: &Candidate) -> bool {
         let refusal = self.refused.get(&candidate.folder);
-        if refusal.is_some_and(|refusal| refusal.is_final && refusal.fingerprint == candidate.fingerprint) {
+        refusal.is_some_and(|refusal| refusal.is_final && refusal.fingerprint == candidate.fingerprint)
+    }
+
+    /// Loads a model, unless it serves already or was refused as it is.
+    fn consider(&mut self, known: &Known<'_>, context: (&Arc<Base>, &Stop)) {
+        if self.is_serving(known.candidate) || self.is_refused(known.candidate) {
             return;
         }
-        match self.verify_and_load(candidate, (base, stop)) {
-            Ok((id, parts)) => self.now_serves(candidate, id, (age, parts)),
-            Err(_) if stop.is_asked() => {}
-            Err((id, error)) => self.refuse(candidate, id.as_ref(), error),
+        self.considered.insert(known.candidate.folder.clone());
+        match self.verify_and_load(known, context) {
+            Ok((checks, parts)) => self.now_serves(known, checks, parts),
+            Err(_) if context.1.is_asked() => {}
+            Err(error) => self.refuse(known.candidate, Some(known.id), error),
         }
     }
 
-    /// An older model is not loaded, but whoever dropped it is told when its files are damaged.
-    fn check_superseded(&mut self, candidate: &Candidate) {
-        let is_same = |seen: &Fingerprint| *seen == candidate.fingerprint;
-        let is_refused = self
-            .refused
-            .get(&candidate.folder)
-            .is_some_and(|refusal| refusal.is_final && is_same(&refusal.fingerprint));
-        if is_refused || self.intact.get(&candidate.folder).is_some_and(is_same) {
-            return;
-        }
-        match artifact::verify(&candidate.folder) {
-            Ok(artifact) => {
-                self.report(candidate, Some(artifact.id()), ModelState::Superseded);
-                self.refused.remove(&candidate.folder);
-                self.intact.insert(candidate.folder.clone(), candidate.fingerprint.clone());
-            }
-            Err(error) => self.refuse(candidate, None, error.into()),
-        }
-    }
-
-    #[expect(clippy::type_complexity, reason = "an id may be known although the load failed")]
     fn verify_and_load(
         &mut self,
-        candidate: &Candidate,
-        (base, stop): (&Arc<Base>, &Stop),
-    ) -> Result<(ArtifactId, Vec<(Part, String)>), (Option<ArtifactId>, LoadError)> {
-        self.report(candidate, None, ModelState::Loading { what: "verifying the files", progress: None });
-        let artifact = artifact::verify(&candidate.folder).map_err(|error| (None, error.into()))?;
-        let id = artifact.id().clone();
-        // The same bytes under another time stamp need no loading.
-        if self.serving.as_ref().is_some_and(|serving| serving.id == id) {
-            return Ok((id, Vec::new()));
+        known: &Known<'_>,
+        context: (&Arc<Base>, &Stop),
+    ) -> Result<(ModelChecks, Vec<(Part, String)>), LoadError> {
+        // The same bytes under another time stamp or in another folder need no loading.
+        if let Some(serving) = self.serving.as_ref().filter(|serving| serving.id == *known.id) {
+            let checks = serving.checks.clone();
+            artifact::verify(&known.candidate.folder)?;
+            return Ok((checks, Vec::new()));
         }
+        // At most two models of a kind live at once.
+        self.loader.end_shadow();
+        let (model, parts, checks) = self.load(known, context)?;
+        if !self.loader.swap(model) {
+            return Err(LoadError::fitted_meanwhile());
+        }
+        Ok((checks, parts))
+    }
+
+    #[expect(clippy::type_complexity, reason = "the parts of a loaded model, taken apart at once")]
+    fn load(
+        &mut self,
+        known: &Known<'_>,
+        (base, stop): (&Arc<Base>, &Stop),
+    ) -> Result<(L::Model, Vec<(Part, String)>, ModelChecks), LoadError> {
         let shared = Arc::clone(self.loader.shared());
-        let reporter = self.reporter(candidate, &id);
+        let (artifact, memory_mib) = self.examine(known, stop)?;
+        let reporter = self.reporter(known.candidate, Some(known.id));
         let progress = |part, what, steps: Option<(usize, usize)>| reporter.tell(&shared, (part, what, steps));
         for part in Part::of_kind(self.loader.kind()) {
             progress(*part, "loading and probing the model", None);
         }
-        let load = Load { artifact: &artifact, base, progress: &progress, stop };
-        match catch_unwind(AssertUnwindSafe(|| self.loader.load(&load))) {
-            Ok(Ok(parts)) => Ok((id, parts)),
-            Ok(Err(error)) => Err((Some(id), error)),
-            Err(_) => Err((Some(id), LoadError::Artifact("loading it broke off with a defect".to_owned()))),
-        }
+        let rules = shared.rules();
+        let load = Load { artifact: &artifact, base, progress: &progress, stop, rules: &rules };
+        let loaded = catch_unwind(AssertUnwindSafe(|| self.loader.load(&load)))
+            .unwrap_or_else(|_| Err(LoadError::Artifact("loading it broke off with a defect".to_owned())));
+        let loaded = self.remember_refusal(known.id, loaded)?;
+        let Models { model, parts, checks } = loaded;
+        Ok((model, parts, ModelChecks { memory_mib, ..checks }))
     }
 
-    fn now_serves(&mut self, candidate: &Candidate, id: ArtifactId, (age, parts): (Age, Vec<(Part, String)>)) {
+    /// Verifies the files, then tries the model in a process of its own, unless it has been tried.
+    fn examine(&mut self, known: &Known<'_>, stop: &Stop) -> Result<(Artifact, Option<u64>), LoadError> {
+        self.report(
+            known.candidate,
+            Some(known.id),
+            ModelState::Loading { what: "verifying the files", progress: None },
+        );
+        let artifact = artifact::verify(&known.candidate.folder)?;
+        if artifact.id() != known.id {
+            let reason = "its manifest changed while it was looked at; there will be another look";
+            return Err(LoadError::Environment(reason.to_owned()));
+        }
+        if let Some(reason) = self.refused_models.get(known.id) {
+            return Err(LoadError::Artifact(reason.clone()));
+        }
+        let what = "loading and probing the model in a process of its own";
+        self.report(known.candidate, Some(known.id), ModelState::Loading { what, progress: None });
+        let tried = self.loader.shared().try_model(&artifact, stop);
+        let memory_mib = self.remember_refusal(known.id, tried)?;
+        Ok((artifact, memory_mib))
+    }
+
+    /// A model whose files are in order and that is to blame all the same is no better in another folder.
+    fn remember_refusal<T>(&mut self, id: &ArtifactId, outcome: Result<T, LoadError>) -> Result<T, LoadError> {
+        if let Err(LoadError::Artifact(reason)) = &outcome {
+            self.refused_models.insert(id.clone(), reason.clone());
+        }
+        outcome
+    }
+
+    fn now_serves(&mut self, known: &Known<'_>, checks: ModelChecks, parts: Vec<(Part, String)>) {
         let kind = self.loader.kind();
+        let (candidate, id) = (known.candidate, known.id);
         let shared = Arc::clone(self.loader.shared());
         if !parts.is_empty() {
-            tracing::info!(model = %id, "serving");
+            let n_skipped = self.refused.len();
+            tracing::info!(model = %id, n_skipped, "serving");
             metrics::counter!("marquee_model_loads_total", "kind" => kind.as_str(), "outcome" => "ok").increment(1);
         }
         for (part, words) in parts {
             shared.status.set_part(part, PartState::Ready(words));
         }
-        if let Some(previous) = self.serving.take().filter(|serving| serving.folder != candidate.folder) {
+        let (folder, fingerprint) = (candidate.folder.clone(), candidate.fingerprint.clone());
+        let serving = Serving { id: id.clone(), folder, fingerprint, manifest: known.manifest.clone(), checks };
+        if let Some(previous) = self.serving.replace(serving).filter(|serving| serving.folder != candidate.folder) {
             shared.status.supersede(&self.name(&previous.folder));
         }
-        self.report(candidate, Some(&id), ModelState::Serving(None));
+        self.report(candidate, Some(id), ModelState::Serving(None));
         self.refused.remove(&candidate.folder);
-        let (folder, fingerprint) = (candidate.folder.clone(), candidate.fingerprint.clone());
-        self.serving = Some(Serving { id, folder, fingerprint, age });
+        self.intact.remove(&candidate.folder);
+        shared.rejections.remove(&self.name(&candidate.folder));
+        if let Err(error) = shared.choices.set_served(&shared.store, kind, id) {
+            tracing::warn!(%error, "what serves is not remembered");
+        }
     }
 
     fn refuse(&mut self, candidate: &Candidate, id: Option<&ArtifactId>, error: LoadError) {
@@ -258,11 +287,14 @@ impl<L: ModelLoader> Looker<L> {
         let kind = candidate.manifest.as_ref().ok().map(|manifest| manifest.kind());
         // A manifest that cannot be read is seen by every lane; one of them speaks of it.
         if kind.is_some() || self.loader.kind() == ArtifactKind::RatingNetwork {
+            let folder = self.name(&candidate.folder);
             if is_said && is_news {
-                let folder = self.name(&candidate.folder);
                 tracing::warn!(folder, reason, "model refused; what serves goes on serving");
                 let kind = kind.map_or("unknown", ArtifactKind::as_str);
                 metrics::counter!("marquee_model_loads_total", "kind" => kind, "outcome" => "rejected").increment(1);
+            }
+            if is_final {
+                self.loader.shared().rejections.write(&folder, id.map(ArtifactId::as_str), &reason);
             }
             self.report(candidate, id, ModelState::Rejected(reason.clone()));
         }
@@ -283,8 +315,9 @@ impl<L: ModelLoader> Looker<L> {
 
     /// Says what is wrong with the folder itself when that changes; one lane speaks for all.
     fn say_once(&mut self, troubles: Vec<String>) {
-        if self.loader.kind() == ArtifactKind::RatingNetwork && troubles != self.troubles {
-            for reason in &troubles {
+        if troubles != self.troubles {
+            let speaks_for_all = self.loader.kind() == ArtifactKind::RatingNetwork;
+            for reason in troubles.iter().filter(|reason| speaks_for_all || reason.contains("is pinned")) {
                 tracing::warn!(reason, "looking for models");
             }
         }
@@ -294,8 +327,15 @@ impl<L: ModelLoader> Looker<L> {
     /// Folders that are gone are not reported any more; one that serves stays.
     fn forget_vanished(&mut self, candidates: &[Candidate]) {
         let is_there = |folder: &PathBuf| candidates.iter().any(|candidate| candidate.folder == *folder);
+        let rejections = &self.loader.shared().rejections;
+        for folder in self.refused.keys().filter(|folder| !is_there(folder)) {
+            rejections.remove(&self.name(folder));
+        }
         self.refused.retain(|folder, _| is_there(folder));
         self.intact.retain(|folder, _| is_there(folder));
+        if self.refused_models.len() > REFUSED_LIMIT {
+            self.refused_models.clear();
+        }
         let names: Vec<String> = candidates.iter().map(|candidate| self.name(&candidate.folder)).collect();
         self.loader
             .shared()
@@ -318,25 +358,32 @@ impl<L: ModelLoader> Looker<L> {
         }
     }
 
-    /// Reports a folder. While a model of the same folder serves, the report goes on saying that it does, and what
-    /// became of the new contents as a note.
     fn report(&self, candidate: &Candidate, id: Option<&ArtifactId>, state: ModelState) {
-        self.reporter_for(candidate, id).report(self.loader.shared(), state);
+        self.reporter(candidate, id).report(self.loader.shared(), state);
     }
 
-    fn reporter(&self, candidate: &Candidate, id: &ArtifactId) -> Reporter {
-        self.reporter_for(candidate, Some(id))
-    }
-
-    fn reporter_for(&self, candidate: &Candidate, id: Option<&ArtifactId>) -> Reporter {
+    fn reporter(&self, candidate: &Candidate, id: Option<&ArtifactId>) -> Reporter {
         let manifest = candidate.manifest.as_ref().ok();
         let in_place = self.serving.as_ref().filter(|serving| serving.folder == candidate.folder);
+        let shared = self.loader.shared();
+        let own = self.serving.as_ref().filter(|serving| Some(&serving.id) == id).map(|serving| serving.checks.clone());
+        let tried = || id.and_then(|id| shared.choices.tried(id));
+        let in_shadow = || id.and_then(|id| shared.status.checks(id.as_str()));
         Reporter {
             folder: self.name(&candidate.folder),
             kind: manifest.map(|manifest| manifest.kind().to_string()),
             id: id.map(ToString::to_string),
             created: manifest.map(|manifest| manifest.created.clone()),
-            serving_in_place: in_place.map(|serving| (serving.id.to_string(), self.loader.kind().to_string())),
+            age: manifest.map(Manifest::age),
+            checks: own
+                .or_else(in_shadow)
+                .unwrap_or_else(|| ModelChecks { memory_mib: tried(), ..ModelChecks::default() }),
+            serving_in_place: in_place.map(|serving| InPlace {
+                id: serving.id.clone(),
+                kind: self.loader.kind().to_string(),
+                age: serving.manifest.age(),
+                checks: serving.checks.clone(),
+            }),
             nothing_serves: self.serving.is_none(),
         }
     }
@@ -348,46 +395,24 @@ impl<L: ModelLoader> Looker<L> {
     }
 }
 
-/// Writes one folder's report.
-struct Reporter {
-    folder: String,
-    kind: Option<String>,
-    id: Option<String>,
-    created: Option<String>,
-    serving_in_place: Option<(String, String)>,
-    nothing_serves: bool,
+/// A candidate whose manifest can be read.
+struct Known<'a> {
+    candidate: &'a Candidate,
+    id: &'a ArtifactId,
+    manifest: &'a Manifest,
 }
 
-impl Reporter {
-    fn report(&self, shared: &Shared, state: ModelState) {
-        let (mut id, mut kind, mut state) = (self.id.clone(), self.kind.clone(), state);
-        if let Some((serving, of_kind)) = &self.serving_in_place {
-            let note = match state {
-                ModelState::Serving(note) => note,
-                ModelState::Loading { what, .. } => Some(format!("its folder has new contents: {what}")),
-                ModelState::Rejected(reason) => {
-                    Some(format!("its folder has new contents, which were rejected: {reason}"))
-                }
-                ModelState::Superseded => None,
-            };
-            if !(note.is_none() && id.is_some()) {
-                id = Some(serving.clone());
-            }
-            kind = Some(of_kind.clone());
-            state = ModelState::Serving(note);
-        }
-        let (folder, created) = (self.folder.clone(), self.created.clone());
-        shared.status.set_model(ModelReport { folder, kind, id, created, state });
+impl<'a> Known<'a> {
+    fn of(candidate: &'a Candidate) -> Option<Self> {
+        Some(Self { candidate, id: candidate.id.as_ref()?, manifest: candidate.manifest.as_ref().ok()? })
     }
 
-    /// Progress goes to the model's report, and to the part as long as nothing else serves in its place.
-    fn tell(&self, shared: &Shared, (part, what, progress): (Part, &'static str, Option<(usize, usize)>)) {
-        self.report(shared, ModelState::Loading { what, progress });
-        if self.nothing_serves {
-            shared.status.set_part(part, PartState::Building { what, progress });
-        }
+    fn age(&self) -> Age {
+        self.manifest.age()
     }
 }
+
+mod waiting;
 
 #[cfg(test)]
 mod tests;

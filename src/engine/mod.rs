@@ -5,6 +5,7 @@
 
 mod answers;
 mod background_fit;
+mod canary;
 mod catalogue;
 mod cell;
 mod desk;
@@ -12,22 +13,30 @@ mod encoder_lane;
 mod lane;
 mod list;
 mod loader;
+mod loading;
 mod looker;
 mod network_lane;
 mod overlay;
 mod pages;
 mod people;
+mod promotion;
 mod question;
 mod ranking_lane;
 mod reasons;
 mod refit;
+mod rejection;
+mod reporter;
 mod search;
+mod shadow;
 mod snapshot;
 mod status;
+mod throttle;
+mod trial;
+mod versions;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -45,10 +54,14 @@ pub use search::{
     CatalogueMovie, Found, PromptMethod, ReadPrompt, ResolvedTitle, Similar, SimilarMethod, SuggestedTitle, TextMode,
     TextQuestion,
 };
-pub use status::{ModelReport, ModelState, Part, PartState, Status};
+pub use status::{CanaryReport, ModelChecks, ModelReport, ModelState, Part, PartState, ShadowReport, Status};
+pub use trial::{Verdict, try_model};
+pub use versions::ModelChoice;
+
+pub use crate::artifact::ArtifactKind as ModelKind;
 
 use crate::artifact::ArtifactKind;
-use crate::config::Config;
+use crate::config::{Config, ModelRules};
 use crate::domain::{MovieFilter, MovieId, UserId};
 use crate::store::{Store, StoreError};
 use cell::SnapshotCell;
@@ -60,7 +73,11 @@ use network_lane::NetworkLane;
 use pages::Pages;
 use ranking_lane::RankingLane;
 use refit::Refit;
+use rejection::RejectionFiles;
+use shadow::{Sample, Shadow};
 use snapshot::{Base, Snapshot};
+use throttle::Requests;
+use versions::Choices;
 
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +105,9 @@ pub enum EngineError {
     /// The part that would answer is not there yet.
     #[error("{0} cannot be used yet; GET /readyz tells how far it is")]
     NotReady(&'static str),
+    /// A model that is asked for is not there; the text is for the asker.
+    #[error("{0}")]
+    NoSuchModel(String),
     /// A defect, or a failing model. The text is for the log.
     #[error("internal: {0}")]
     Internal(String),
@@ -125,6 +145,8 @@ struct Settings {
 pub struct Engine {
     shared: Arc<Shared>,
     permits: Arc<Semaphore>,
+    /// How many of them there are.
+    max_requests: Mutex<usize>,
     lanes: Arc<[Lane]>,
     /// Ends the base loader early.
     stop: Stop,
@@ -143,15 +165,37 @@ struct Shared {
     /// One change of the catalogue at a time, with a number for each.
     catalogue_changes: Mutex<u64>,
     refit: Refit,
+    /// What models must keep to; may change while the daemon runs.
+    rules: Mutex<ModelRules>,
+    choices: Choices,
+    rejections: RejectionFiles,
+    shadow: Shadow,
+    requests: Requests,
+    /// Held while a model is tried in a process of its own.
+    trial: Mutex<()>,
+}
+
+impl Shared {
+    fn rules(&self) -> ModelRules {
+        *self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Engine {
     /// Starts the threads that read the store, fit what is fitted from it, and then look for models. The receiver is
     /// told when the store was read, or why it was not; until then questions are answered "not ready".
     pub fn start(store: Store, config: &Config) -> std::io::Result<(Self, oneshot::Receiver<Result<(), StoreError>>)> {
+        // A store that cannot be read is reported by the base loader; nothing is chosen then.
+        let choices = Choices::load(&store).unwrap_or_default();
         let shared = Arc::new(Shared {
             cell: SnapshotCell::default(),
             status: Status::default(),
+            rules: Mutex::new(config.artifacts.rules),
+            choices,
+            rejections: RejectionFiles::new(config.artifacts_dir(), &config.data_dir),
+            shadow: Shadow::default(),
+            trial: Mutex::default(),
+            requests: Requests::default(),
             store,
             settings: Settings {
                 artifacts_dir: config.artifacts_dir(),
@@ -193,12 +237,31 @@ impl Engine {
             }
         })?;
         let permits = Arc::new(Semaphore::new(config.http.max_requests));
-        Ok((Self { shared, permits, lanes, stop, base_loader: Some(base_loader) }, when_loaded))
+        let max_requests = Mutex::new(config.http.max_requests);
+        Ok((Self { shared, permits, max_requests, lanes, stop, base_loader: Some(base_loader) }, when_loaded))
     }
 
     /// Asks the loaders to look at the models folder again; many calls during one look cause one further look.
     pub fn look_again(&self) {
         self.lanes.iter().for_each(Lane::look_again);
+    }
+
+    /// Changes what models must keep to from now on.
+    pub fn set_rules(&self, rules: ModelRules) {
+        *self.shared.rules.lock().unwrap_or_else(PoisonError::into_inner) = rules;
+        self.look_again();
+    }
+
+    /// Changes how many requests are worked on at once. Of fewer, those that are free go now; the rest when this is
+    /// called again.
+    pub fn set_max_requests(&self, most: usize) {
+        let mut max_requests = self.max_requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(more) = most.checked_sub(*max_requests) {
+            self.permits.add_permits(more);
+            *max_requests = most;
+        } else {
+            *max_requests -= self.permits.forget_permits(*max_requests - most);
+        }
     }
 
     /// How the parts and models are doing.
@@ -224,7 +287,10 @@ impl Engine {
 
     /// A page of movies for a question.
     pub async fn recommend(&self, question: Question, page: Page) -> Result<Answer<Recommendations>, EngineError> {
-        self.answer(move |desk| answers::recommend(desk, &question, &page)).await
+        let asked = question.clone();
+        let answer = self.answer(move |desk| answers::recommend(desk, &question, &page)).await?;
+        self.offer_to_shadow(&asked, &answer.content);
+        Ok(answer)
     }
 
     /// The first `n` movies for a question, without further pages.
@@ -234,7 +300,20 @@ impl Engine {
         n: usize,
         explain: bool,
     ) -> Result<Answer<Recommendations>, EngineError> {
-        self.answer(move |desk| answers::recommend_first(desk, &question, (n, explain))).await
+        let asked = question.clone();
+        let answer = self.answer(move |desk| answers::recommend_first(desk, &question, (n, explain))).await?;
+        self.offer_to_shadow(&asked, &answer.content);
+        Ok(answer)
+    }
+
+    /// What was recommended to one person is what a network that waits may be tried on.
+    fn offer_to_shadow(&self, question: &Question, answer: &Recommendations) {
+        let &[user] = question.people.as_slice() else { return };
+        self.shared.shadow.offer(self.shared.rules().shadow_share, || Sample {
+            user,
+            asked_at: question.asked_at.unwrap_or(i64::MAX),
+            movies: answer.movies.iter().map(|movie| movie.movie().id).collect(),
+        });
     }
 
     /// Movies like the one a text names, or movies that fit the text.
@@ -266,6 +345,7 @@ impl Engine {
         work: impl FnOnce(&Desk) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<Answer<T>, EngineError> {
         let asked = Instant::now();
+        self.shared.requests.count();
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| EngineError::Overloaded)?;
         let snapshot = self.shared.cell.load().ok_or(EngineError::NotReady("the catalogue"))?;
         let generation = snapshot.generation;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::background_fit::{fit_hybrid, fit_rating_model};
 use super::lane::Stop;
 use super::loader;
-use super::looker::LoadError;
+use super::loading::LoadError;
 use super::snapshot::{Base, Network, SemanticSearch};
 use super::status::{Part, PartState};
 use super::{Shared, encoder_lane, network_lane};
@@ -164,6 +164,8 @@ fn refit(shared: &Shared, stop: &Stop) -> Result<(), LoadError> {
             is_same
         });
         if is_done {
+            // What runs beside the serving network is for the old rows; its lane prepares it anew.
+            shared.shadow.end();
             tracing::info!(seconds = started.elapsed().as_secs_f64(), "ratings and movies fitted anew");
             return Ok(());
         }
@@ -172,8 +174,8 @@ fn refit(shared: &Shared, stop: &Stop) -> Result<(), LoadError> {
 }
 
 /// The network for the new base. One that does not know its movies any more serves no longer.
-fn moved_network(shared: &Shared, network: &Network, base: &Base) -> Option<Arc<Network>> {
-    match network_lane::prepare(network.id.clone(), &network.model, base) {
+fn moved_network(shared: &Shared, network: &Network, base: &Arc<Base>) -> Option<Arc<Network>> {
+    match network_lane::prepare((network.id.clone(), &network.model), base, shared.rules().min_known_movies) {
         Ok((network, _)) => Some(Arc::new(network)),
         Err(error) => {
             tracing::warn!(?error, model = %network.id, "the rating network does not fit the catalogue any more");

@@ -1,6 +1,6 @@
 //! One immutable generation of everything an answer needs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::overlay::Overlay;
 use crate::artifact::ArtifactId;
@@ -46,6 +46,8 @@ pub(super) struct SemanticSearch {
 /// A rating network prepared for the catalogue.
 pub(super) struct Network {
     pub(super) id: ArtifactId,
+    /// What it was prepared for.
+    pub(super) base: Weak<Base>,
     pub(super) model: Arc<OnnxRatingNetwork>,
     pub(super) predictions: Arc<dyn PairScorer>,
     /// The same as a ranking of the whole catalogue.

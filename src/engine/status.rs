@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::artifact::ArtifactKind;
+use crate::artifact::{Age, ArtifactKind};
 
 /// The parts that answers depend on, in the order they come up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,6 +135,8 @@ pub enum ModelState {
     },
     /// In use; a note says what became of other contents that were put into its folder since.
     Serving(Option<String>),
+    /// Valid, newer than what serves, and not asked to serve; the words say why it waits.
+    Ready(String),
     /// Valid as far as is known, but a newer one serves.
     Superseded,
     /// Refused, with the reason; tried again when its files change.
@@ -147,6 +149,7 @@ impl ModelState {
         match self {
             Self::Loading { .. } => "loading",
             Self::Serving(_) => "serving",
+            Self::Ready(_) => "ready",
             Self::Superseded => "superseded",
             Self::Rejected(_) => "rejected",
         }
@@ -155,7 +158,7 @@ impl ModelState {
     /// Why it was rejected, what it is busy with, or what else is to be said.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::Rejected(reason) => Some(reason),
+            Self::Rejected(reason) | Self::Ready(reason) => Some(reason),
             Self::Serving(note) => note.as_deref(),
             Self::Loading { what, .. } => Some(what),
             Self::Superseded => None,
@@ -168,8 +171,49 @@ impl ModelState {
     }
 }
 
+/// What a model was found to be when it was tried.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelChecks {
+    /// Most memory that loading it took, in MiB.
+    pub memory_mib: Option<u64>,
+    /// Rated movies of the catalogue that it knows, and how many there are.
+    pub known_movies: Option<(usize, usize)>,
+    /// Users of the store that it knows, and how many there are.
+    pub known_users: Option<(usize, usize)>,
+    /// What it answered to questions on the store's own data.
+    pub canaries: Option<CanaryReport>,
+    /// How it did beside the serving model on live requests.
+    pub shadow: Option<ShadowReport>,
+}
+
+/// Questions on the store's own data, asked of a model and of the one that served then.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CanaryReport {
+    /// Questions it answered.
+    pub questions: usize,
+    /// Share of the serving model's best ten that are among its own best ten.
+    pub overlap: Option<f32>,
+    /// Its lowest and highest score.
+    pub range: Option<(f32, f32)>,
+    /// The same of the model that served.
+    pub serving_range: Option<(f32, f32)>,
+}
+
+/// A rating network on live requests beside the one that serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ShadowReport {
+    /// Requests on which both were asked.
+    pub requests: u64,
+    /// Requests on which it failed.
+    pub failures: u64,
+    /// Mean absolute difference of the predicted ratings.
+    pub mean_difference: f64,
+    /// Share of pairs of movies that both put in the same order.
+    pub agreement: f64,
+}
+
 /// An artifact folder and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ModelReport {
     /// Folder, relative to the models folder.
     pub folder: String,
@@ -179,6 +223,10 @@ pub struct ModelReport {
     pub id: Option<String>,
     /// When it was made, when the manifest can be read.
     pub created: Option<String>,
+    /// How new it is among those of its kind, when the manifest can be read.
+    pub age: Option<Age>,
+    /// What is known of it beyond its manifest.
+    pub checks: ModelChecks,
     /// What became of it.
     pub state: ModelState,
 }
@@ -231,7 +279,20 @@ impl Status {
         self.lock().models.insert(report.folder.clone(), report);
     }
 
-    /// Notes that a newer model took a folder's place.
+    /// What is known of a model, if it was reported.
+    pub(super) fn checks(&self, id: &str) -> Option<ModelChecks> {
+        let inner = self.lock();
+        inner.models.values().find(|report| report.id.as_deref() == Some(id)).map(|report| report.checks.clone())
+    }
+
+    /// Changes what is known of a model, wherever it lies.
+    pub(super) fn update_checks(&self, id: &str, change: impl Fn(&mut ModelChecks)) {
+        let mut inner = self.lock();
+        let reports = inner.models.values_mut().filter(|report| report.id.as_deref() == Some(id));
+        reports.for_each(|report| change(&mut report.checks));
+    }
+
+    /// Notes that another model took a folder's place.
     pub(super) fn supersede(&self, folder: &str) {
         if let Some(report) = self.lock().models.get_mut(folder) {
             report.state = ModelState::Superseded;

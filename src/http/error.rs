@@ -150,6 +150,7 @@ impl From<EngineError> for HttpError {
             EngineError::OffScale { .. } => Self::new(ErrorCode::OffScale, error.to_string()),
             EngineError::CursorExpired => Self::new(ErrorCode::CursorExpired, error.to_string()),
             EngineError::NotReady(_) => Self::new(ErrorCode::NotReady, error.to_string()),
+            EngineError::NoSuchModel(detail) => Self::new(ErrorCode::NotFound, detail),
             EngineError::Internal(cause) => Self::internal(cause),
         }
     }

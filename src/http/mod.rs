@@ -7,6 +7,7 @@ mod access;
 mod error;
 mod handlers;
 mod hosts;
+mod model_wire;
 mod params;
 mod respond;
 mod route;

@@ -33,8 +33,13 @@ impl PathParams {
             .ok_or_else(|| HttpError::bad_request("A movie id is a whole number between 0 and 4294967295."))
     }
 
+    /// A part of the path by name.
+    pub(super) fn text(&self, wanted: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+    }
+
     fn id(&self, wanted: &str) -> Option<u32> {
-        whole_number(self.0.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())?)
+        whole_number(self.text(wanted)?)
     }
 }
 

@@ -39,6 +39,10 @@ pub(super) enum Route {
     Unrate,
     RateMany,
     Models,
+    PinModel,
+    UnpinModel,
+    RollBackModel,
+    ReloadModels,
     Healthz,
     Readyz,
     Metrics,
@@ -46,7 +50,7 @@ pub(super) enum Route {
 }
 
 /// Everything that is answered. `HEAD` is answered wherever `GET` is.
-pub(super) const ENDPOINTS: [(Method, &str, Route); 27] = [
+pub(super) const ENDPOINTS: [(Method, &str, Route); 31] = [
     (Method::GET, "/user_recommend/{user_id}", Route::UserRecommend),
     (Method::GET, "/title-or-prompt", Route::TitleOrPrompt),
     (Method::POST, "/v1/recommend", Route::Recommend),
@@ -70,6 +74,10 @@ pub(super) const ENDPOINTS: [(Method, &str, Route); 27] = [
     (Method::DELETE, "/v1/users/{user_id}/ratings/{movie_id}", Route::Unrate),
     (Method::POST, "/v1/ratings", Route::RateMany),
     (Method::GET, "/v1/models", Route::Models),
+    (Method::POST, "/v1/models/{kind}/pin", Route::PinModel),
+    (Method::POST, "/v1/models/{kind}/unpin", Route::UnpinModel),
+    (Method::POST, "/v1/models/{kind}/rollback", Route::RollBackModel),
+    (Method::POST, "/v1/models/{kind}/reload", Route::ReloadModels),
     (Method::GET, "/healthz", Route::Healthz),
     (Method::GET, "/readyz", Route::Readyz),
     (Method::GET, "/metrics", Route::Metrics),
@@ -120,6 +128,7 @@ impl Route {
             Self::Movies => with_filters!["n", "start", "order"],
             Self::Users => &["n", "after"],
             Self::SimilarPeople => &["n"],
+            Self::PinModel => &["model"],
             _ => &[],
         }
     }
@@ -128,7 +137,11 @@ impl Route {
     pub(super) fn access(self) -> Access {
         match self {
             Self::Healthz | Self::Readyz | Self::Metrics | Self::OpenApi => Access::Open,
-            Self::PutMovie
+            Self::PinModel
+            | Self::UnpinModel
+            | Self::RollBackModel
+            | Self::ReloadModels
+            | Self::PutMovie
             | Self::PatchMovie
             | Self::DeleteMovie
             | Self::Forget
@@ -228,7 +241,11 @@ pub(super) async fn dispatch(door: &Arc<Door>, call: &Call) -> Result<Reply, Htt
         Route::Search => handlers::search::search(door, &call.params).await,
         Route::Similar => handlers::search::similar(door, call).await,
         Route::Titles => handlers::search::titles(door, &call.params).await,
-        Route::Models => handlers::status::models(door),
+        Route::Models => handlers::models::models(door),
+        Route::PinModel => handlers::models::pin(door, call).await,
+        Route::UnpinModel => handlers::models::unpin(door, call).await,
+        Route::RollBackModel => handlers::models::roll_back(door, call).await,
+        Route::ReloadModels => handlers::models::reload(door, call),
         Route::Healthz => handlers::status::healthz(),
         Route::Readyz => handlers::status::readyz(door),
         Route::Metrics => Ok(handlers::status::metrics(door)),

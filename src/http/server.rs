@@ -167,7 +167,7 @@ async fn serve_connection(door: Arc<Door>, stream: TcpStream, slot: OwnedSemapho
         .timer(TokioTimer::new())
         .header_read_timeout(door.config.head_timeout)
         .max_buf_size(door.config.max_head_bytes);
-    let answering = service_fn(|request| {
+    let answering = service_fn(|request: Request<Incoming>| {
         let (door, stop, activity) = (Arc::clone(&door), stop.clone(), Arc::clone(&activity));
         async move {
             activity.set_working(true);

@@ -89,14 +89,16 @@ pub enum InferenceError {
     Run(String),
     /// The network was trained on another catalogue.
     #[error(
-        "the rating network knows {known} of the catalogue's {rated} rated movies by id and title; at least half is \
-         needed, so it was probably trained on another data set"
+        "the rating network knows {known} of the catalogue's {rated} rated movies by id and title; at least \
+         {least_percent:.0} % are needed, so it was probably trained on another data set"
     )]
     VocabularyMismatch {
         /// Rated movies that it knows.
         known: usize,
         /// Rated movies of the catalogue.
         rated: usize,
+        /// Share that is needed, in percent.
+        least_percent: f64,
     },
     /// The ranking model was trained on other features.
     #[error(

@@ -128,13 +128,20 @@ impl OnnxRatingNetwork {
         }
     }
 
-    /// Binds the network to a catalogue: maps its movies to rows and computes their vectors.
-    pub fn prepare(&self, catalogue: &Catalogue) -> Result<PreparedNetwork, InferenceError> {
+    /// Whether it knows this person by number.
+    pub fn knows_user(&self, user: UserId) -> bool {
+        self.user_rows.contains_key(&user)
+    }
+
+    /// Binds the network to a catalogue: maps its movies to rows and computes their vectors. It must know at least the
+    /// share `least_known` of the rated movies.
+    pub fn prepare(&self, catalogue: &Catalogue, least_known: f64) -> Result<PreparedNetwork, InferenceError> {
         let rows: Vec<i64> = catalogue.movies().iter().map(|movie| self.movie_row(movie.id, &movie.title)).collect();
         let coverage = coverage(catalogue, &rows);
-        if coverage.known * 2 < coverage.rated {
-            let Coverage { known, rated } = coverage;
-            return Err(InferenceError::VocabularyMismatch { known, rated });
+        let Coverage { known, rated } = coverage;
+        if (known as f64) < least_known * rated as f64 {
+            let least_percent = 100.0 * least_known;
+            return Err(InferenceError::VocabularyMismatch { known, rated, least_percent });
         }
         let columns = FeatureColumns::of(&self.section);
         let mut movie_vectors = Vec::with_capacity(rows.len() * self.section.vector_dim);
@@ -346,7 +353,7 @@ mod tests {
     fn predicts_within_the_scale_for_known_and_unknown_users() {
         let catalogue = catalogue(movies());
         let network = network();
-        let prepared = network.prepare(&catalogue).unwrap();
+        let prepared = network.prepare(&catalogue, 0.5).unwrap();
         let n_known = catalogue.len() - 1;
         assert_eq!(prepared.coverage(), Coverage { known: n_known, rated: n_known });
         let items = items(&catalogue);
@@ -380,7 +387,7 @@ mod tests {
 
     #[test]
     fn ratings_count_at_once_by_value_and_age() {
-        let prepared = network().prepare(&catalogue(movies())).unwrap();
+        let prepared = network().prepare(&catalogue(movies()), 0.5).unwrap();
         let [none, one, two] = [0, 1, 2].map(|n| predicted(&prepared, &rated(n), Some(1000)));
         assert_eq!(none, predicted(&prepared, &[], None), "only a film that nobody has");
         assert!(none != one && one != two);
@@ -396,7 +403,7 @@ mod tests {
     fn of_a_long_history_the_newest_ratings_count() {
         let network = network();
         let Some(HistoryInput { max_length }) = network.section.history else { panic!("it takes a history") };
-        let prepared = network.prepare(&catalogue(movies())).unwrap();
+        let prepared = network.prepare(&catalogue(movies()), 0.5).unwrap();
         let all = rated(u32::try_from(max_length).unwrap() + 1);
         let whole = predicted(&prepared, &all, Some(1000));
         assert_eq!(whole, predicted(&prepared, &all[1..], Some(1000)));
@@ -409,7 +416,7 @@ mod tests {
     fn the_original_network_knows_people_by_row_alone() {
         let artifact = fixture::artifact("tiny-original-network");
         let network = OnnxRatingNetwork::load(&artifact, &runtime(), WorkerOptions::default()).unwrap();
-        let prepared = network.prepare(&catalogue(movies())).unwrap();
+        let prepared = network.prepare(&catalogue(movies()), 0.5).unwrap();
         assert_eq!(predicted(&prepared, &rated(4), None), predicted(&prepared, &[], None));
     }
 
@@ -421,9 +428,9 @@ mod tests {
         for movie in &mut movies[..n_renamed] {
             movie.title = format!("Quite another film {}", movie.id);
         }
-        let error = network().prepare(&catalogue(movies)).unwrap_err();
+        let error = network().prepare(&catalogue(movies), 0.5).unwrap_err();
         assert!(
-            matches!(error, InferenceError::VocabularyMismatch { known, rated }
+            matches!(error, InferenceError::VocabularyMismatch { known, rated, .. }
                 if known == n_rated - n_renamed && rated == n_rated),
             "{error}"
         );

@@ -10,6 +10,8 @@ pub enum SettingKey {
     Format,
     /// Which family of movie ids the store uses ("movielens-100k", …): ids of different families mean different movies.
     IdSpace,
+    /// Which models are pinned, which served last, and which have been tried.
+    Models,
 }
 
 impl SettingKey {
@@ -17,6 +19,7 @@ impl SettingKey {
         match self {
             Self::Format => "format",
             Self::IdSpace => "id_space",
+            Self::Models => "models",
         }
     }
 }

@@ -8,9 +8,11 @@
 mod access;
 mod catalogue;
 mod cli;
+mod drops;
 mod encoder;
 mod evaluation;
 mod http;
+mod models_page;
 mod newcomer;
 mod one_question;
 mod people;
@@ -19,3 +21,4 @@ mod server;
 mod service;
 mod store_crash;
 mod support;
+mod versions;

@@ -67,9 +67,10 @@ def main() -> int:
         check_prerequisites(rust=True)
         model_dir = os.environ.get("MARQUEE_MODEL_DIR")
         prepare(cache, Path(model_dir).absolute() if model_dir else None)
+        python, trainers = environments(cache, options.training)
         steps = [
-            *rust_steps(),
-            *python_steps(cache, options.training),
+            *rust_steps(trainers),
+            *python_steps(python, trainers),
             *content_steps(),
             contract_step(cache),
         ]
@@ -85,25 +86,35 @@ def main() -> int:
     return summarise(outcomes, skipped_checks())
 
 
-def rust_steps() -> list[Step]:
-    lints = ("cargo", "clippy", "--release", "--all-targets", "--locked", "--", "-D", "warnings")
-    documents = ("cargo", "doc", "--release", "--no-deps", "--locked", "--document-private-items")
-    return [
-        Step("rust format", ("cargo", "fmt", "--check")),
-        Step("rust lints", lints),
-        Step("rust tests", ("cargo", "test", "--release", "--locked")),
-        Step("rust documents", documents, environment=(("RUSTDOCFLAGS", "-D warnings"),)),
-    ]
-
-
-def python_steps(cache: Cache, training: bool) -> list[Step]:
+def environments(cache: Cache, training: bool) -> tuple[str, dict[str, str]]:
+    """The Python of the tests, and for each kind of training its own."""
     with locked(cache):
         python = str(ensure_environment(cache, TEST_ENVIRONMENT))
         trainers = {
             marker: str(ensure_environment(cache, environment))
             for marker, environment in (TRAININGS if training else {}).items()
         }
+    return python, trainers
 
+
+def rust_steps(trainers: dict[str, str]) -> list[Step]:
+    # With PyTorch at hand, the test of tools/MODELS.md trains in earnest.
+    training = tuple(
+        ("MARQUEE_TRAINING_PYTHON", python)
+        for marker, python in trainers.items()
+        if marker == "training"
+    )
+    lints = ("cargo", "clippy", "--release", "--all-targets", "--locked", "--", "-D", "warnings")
+    documents = ("cargo", "doc", "--release", "--no-deps", "--locked", "--document-private-items")
+    return [
+        Step("rust format", ("cargo", "fmt", "--check")),
+        Step("rust lints", lints),
+        Step("rust tests", ("cargo", "test", "--release", "--locked"), environment=training),
+        Step("rust documents", documents, environment=(("RUSTDOCFLAGS", "-D warnings"),)),
+    ]
+
+
+def python_steps(python: str, trainers: dict[str, str]) -> list[Step]:
     def step(name: str, *arguments: str, with_python: str = python) -> Step:
         return Step(name, (with_python, "-m", *arguments), TOOLS)
 

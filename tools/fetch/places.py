@@ -74,6 +74,8 @@ def child_environment(cache: Cache) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment["MARQUEE_CACHE"] = str(cache.root)
     environment.setdefault("ORT_DYLIB_PATH", str(cache.runtime_library))
+    # ONNX Runtime would keep a file of usage events in the user's cache folder.
+    environment["ORT_DISABLE_TELEMETRY"] = "1"
     target = environment.get("CARGO_TARGET_DIR") or str(cache.target)
     environment["CARGO_TARGET_DIR"] = str(Path(target).absolute())
     return environment

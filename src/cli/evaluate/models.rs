@@ -30,7 +30,7 @@ impl Models {
         }
         if let Some(artifact) = newest(dir, ArtifactKind::RatingNetwork)? {
             let network = OnnxRatingNetwork::load(&artifact, &runtime, WorkerOptions::default())?;
-            models.network = Some(Arc::new(network.prepare(catalogue)?));
+            models.network = Some(Arc::new(network.prepare(catalogue, config.artifacts.rules.min_known_movies)?));
         }
         Ok(models)
     }

@@ -2,13 +2,18 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::*;
+use crate::config::{Config, ModelRules, Overrides};
 use crate::domain::{Catalogue, RatingMatrix};
 use crate::engine::cell::SnapshotCell;
 use crate::engine::loader::{self, RuntimeSlot};
 use crate::engine::pages::Pages;
 use crate::engine::refit::Refit;
+use crate::engine::rejection::RejectionFiles;
+use crate::engine::shadow::Shadow;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::status::Status;
+use crate::engine::throttle::Requests;
+use crate::engine::versions::Choices;
 use crate::engine::{Settings, Shared};
 use crate::store::{Store, StoreOptions};
 
@@ -23,6 +28,8 @@ struct FakeLoader {
 }
 
 impl ModelLoader for FakeLoader {
+    type Model = ();
+
     fn kind(&self) -> ArtifactKind {
         ArtifactKind::RatingNetwork
     }
@@ -31,10 +38,15 @@ impl ModelLoader for FakeLoader {
         &self.shared
     }
 
-    fn load(&mut self, load: &Load<'_>) -> Result<Vec<(Part, String)>, LoadError> {
+    fn load(&mut self, load: &Load<'_>) -> Result<Models<()>, LoadError> {
         self.loaded.lock().unwrap().push(load.artifact.id().to_string());
         let answer = *self.answer.lock().unwrap();
-        answer().map(|()| vec![(Part::RatingNetwork, load.artifact.id().to_string())])
+        let parts = vec![(Part::RatingNetwork, load.artifact.id().to_string())];
+        answer().map(|()| Models { model: (), parts, checks: ModelChecks::default() })
+    }
+
+    fn swap(&mut self, (): ()) -> bool {
+        true
     }
 
     fn advice(&self) -> &'static str {
@@ -53,6 +65,9 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let config = Config::load(None, &Overrides::default()).unwrap();
+        // No process of its own: this program is the test.
+        let rules = ModelRules { separate_process: false, ..config.artifacts.rules };
         let store = Store::open(&folder.path().join("store.redb"), StoreOptions::default()).unwrap();
         let shared = Arc::new(Shared {
             cell: SnapshotCell::default(),
@@ -63,7 +78,7 @@ impl Bench {
                 artifacts_dir: folder.path().join("models"),
                 index_dir: folder.path().to_path_buf(),
                 required: vec![ArtifactKind::RatingNetwork],
-                inference: crate::config::InferenceConfig { library: None, threads: 1, queue_length: 1 },
+                inference: config.inference,
                 embedding_text: crate::recommend::EmbeddingText::default(),
                 request_timeout: Duration::from_secs(1),
                 refit_interval: None,
@@ -72,6 +87,12 @@ impl Bench {
             pages: Pages::default(),
             catalogue_changes: Mutex::default(),
             refit: Refit::default(),
+            rules: Mutex::new(rules),
+            choices: Choices::default(),
+            rejections: RejectionFiles::new(folder.path().join("models"), folder.path()),
+            shadow: Shadow::default(),
+            trial: Mutex::default(),
+            requests: Requests::default(),
         });
         let ratings = Arc::new(RatingMatrix::new(&Catalogue::vocabulary_of(&[]), Vec::new()));
         let catalogue = Arc::new(Catalogue::new(Vec::new(), &ratings));

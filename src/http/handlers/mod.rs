@@ -1,5 +1,6 @@
 //! Handlers, by subject.
 
+pub(super) mod models;
 pub(super) mod movies;
 pub(super) mod people;
 pub(super) mod recommend;

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::http::error::HttpError;
 use crate::http::respond::{Reply, json_reply, text_reply};
 use crate::http::server::Door;
-use crate::http::wire::{ModelJson, PartJson};
+use crate::http::wire::PartJson;
 
 const OPENAPI: &str = include_str!("../../../schema/openapi.json");
 
@@ -24,13 +24,6 @@ pub(in crate::http) fn readyz(door: &Arc<Door>) -> Result<Reply, HttpError> {
     let parts: Vec<PartJson<'_>> = parts.iter().map(|(part, state)| PartJson::new(*part, state)).collect();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json_reply(status, &json!({"ready": ready, "generation": door.engine.generation(), "parts": parts}))
-}
-
-/// Every trained model that was found, and what became of it.
-pub(in crate::http) fn models(door: &Arc<Door>) -> Result<Reply, HttpError> {
-    let models = door.engine.status().models();
-    let models: Vec<ModelJson<'_>> = models.iter().map(ModelJson::from).collect();
-    json_reply(StatusCode::OK, &json!({"generation": door.engine.generation(), "models": models}))
 }
 
 /// Prometheus' text format.

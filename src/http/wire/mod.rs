@@ -19,8 +19,8 @@ use serde::Serialize;
 use super::respond::{Reply, set_header};
 use crate::domain::UserId;
 use crate::engine::{
-    Answer, CatalogueMovie, Found, ModelReport, Part, PartState, ReadPrompt, Recommendations, RecommendedMovie,
-    Similar, SimilarMethod, SuggestedTitle,
+    Answer, CatalogueMovie, Found, Part, PartState, ReadPrompt, Recommendations, RecommendedMovie, Similar,
+    SimilarMethod, SuggestedTitle,
 };
 use crate::understand::Wish;
 
@@ -292,34 +292,6 @@ impl<'a> PartJson<'a> {
             why: state.why(),
             done: progress.map(|(done, _)| done),
             total: progress.map(|(_, total)| total),
-        }
-    }
-}
-
-/// A model of `/v1/models`.
-#[derive(Serialize)]
-pub(super) struct ModelJson<'a> {
-    id: Option<&'a str>,
-    kind: Option<&'a str>,
-    folder: &'a str,
-    created: Option<&'a str>,
-    state: &'static str,
-    reason: Option<&'a str>,
-    done: Option<usize>,
-    total: Option<usize>,
-}
-
-impl<'a> From<&'a ModelReport> for ModelJson<'a> {
-    fn from(model: &'a ModelReport) -> Self {
-        Self {
-            id: model.id.as_deref(),
-            kind: model.kind.as_deref(),
-            folder: &model.folder,
-            created: model.created.as_deref(),
-            state: model.state.name(),
-            reason: model.state.reason(),
-            done: model.state.progress().map(|(done, _)| done),
-            total: model.state.progress().map(|(_, total)| total),
         }
     }
 }

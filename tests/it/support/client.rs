@@ -55,11 +55,19 @@ impl Client {
 
     /// Asks; whatever comes back must be as the contract says.
     pub(crate) fn try_get(&self, path: &str) -> Result<Reply, ureq::Error> {
-        let mut response = self.agent.get(format!("http://{}{path}", self.address)).call()?;
-        let body = response.body_mut().read_to_string()?;
+        let response = self.agent.get(format!("http://{}{path}", self.address)).call()?;
+        Self::checked("get", path, response)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Reply {
+        self.send("POST", path, "")
+    }
+
+    fn checked(method: &str, path: &str, mut response: ureq::http::Response<ureq::Body>) -> Result<Reply, ureq::Error> {
+        let body = response.body_mut().with_config().limit(64 << 20).read_to_string()?;
         let reply = Reply { status: response.status().as_u16(), headers: response.headers().clone(), body };
-        if let Err(fault) = contract::check(path, &reply) {
-            panic!("GET {path} breaks the contract: {fault}");
+        if let Err(fault) = contract::check(method, path, &reply) {
+            panic!("{method} {path} breaks the contract: {fault}");
         }
         Ok(reply)
     }
@@ -84,13 +92,8 @@ impl Client {
         if let Some(key) = key {
             request = request.header("authorization", format!("Bearer {key}"));
         }
-        let mut response = self.agent.run(request.body(body.to_owned())?)?;
-        let body = response.body_mut().with_config().limit(64 << 20).read_to_string()?;
-        let reply = Reply { status: response.status().as_u16(), headers: response.headers().clone(), body };
-        if let Err(fault) = contract::check_answer(method, path, &reply) {
-            panic!("{method} {path} breaks the contract: {fault}; {}", reply.body);
-        }
-        Ok(reply)
+        let response = self.agent.run(request.body(body.to_owned())?)?;
+        Self::checked(method, path, response)
     }
 
     /// Asks until the answer is as wanted.

@@ -5,13 +5,8 @@ use serde_json::Value;
 
 use super::Reply;
 
-/// What of an answer to GET differs from the contract; `path` may have a query.
-pub(crate) fn check(path: &str, reply: &Reply) -> Result<(), String> {
-    check_answer("GET", path, reply)
-}
-
-/// The same for any method.
-pub(crate) fn check_answer(method: &str, path: &str, reply: &Reply) -> Result<(), String> {
+/// What of an answer differs from the contract; `path` may have a query.
+pub(crate) fn check(method: &str, path: &str, reply: &Reply) -> Result<(), String> {
     let document: Value = serde_json::from_str(include_str!("../../../schema/openapi.json")).unwrap();
     let contract = Contract(&document);
     let path = path.split('?').next().unwrap();
@@ -159,8 +154,12 @@ fn the_check_notices_what_differs() {
         headers.insert("x-request-id", "1-1".parse().unwrap());
         Reply { status, headers, body: body.to_owned() }
     };
-    let good = r#"{"generation":1,"models":[{"id":null,"kind":null,"folder":"a","created":null,"state":"rejected","reason":"b","done":null,"total":null}]}"#;
-    assert_eq!(check("/v1/models?x=1", &reply(200, good)), Ok(()));
+    let good = concat!(
+        r#"{"generation":1,"kinds":[],"models":[{"id":null,"kind":null,"folder":"a","created":null,"state":"rejected","#,
+        r#""reason":"b","done":null,"total":null,"checks":{"memory_mib":null,"known_movies":null,"known_users":null,"#,
+        r#""canaries":null,"shadow":null}}]}"#
+    );
+    assert_eq!(check("get", "/v1/models?x=1", &reply(200, good)), Ok(()));
     for (path, status, from, to) in [
         ("/v1/models", 200, r#""id":null"#, r#""id":7"#),
         ("/v1/models", 200, r#""id":null,"#, ""),
@@ -171,12 +170,12 @@ fn the_check_notices_what_differs() {
         ("/v1/nowhere", 200, "", ""),
     ] {
         let differing = reply(status, &good.replacen(from, to, usize::from(!from.is_empty())));
-        assert!(check(path, &differing).is_err(), "{path} {status} {from} -> {to}");
+        assert!(check("get", path, &differing).is_err(), "{path} {status} {from} -> {to}");
     }
     let mut nameless = reply(200, good);
     nameless.headers.remove("x-request-id");
-    assert!(check("/v1/models", &nameless).is_err());
+    assert!(check("get", "/v1/models", &nameless).is_err());
     let mut talkative = reply(200, good);
     talkative.headers.insert("x-more", "1".parse().unwrap());
-    assert!(check("/v1/models", &talkative).is_err());
+    assert!(check("get", "/v1/models", &talkative).is_err());
 }

@@ -45,11 +45,20 @@ impl Daemon {
 
     /// The same with settings as environment variables.
     pub(crate) fn start_with(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::start_saying(data_dir, settings, Stdio::inherit())
+    }
+
+    /// The same with its log in a file.
+    pub(crate) fn start_logging(data_dir: &Path, settings: &[(&str, &str)], log: &Path) -> Self {
+        Self::start_saying(data_dir, settings, std::fs::File::create(log).unwrap().into())
+    }
+
+    fn start_saying(data_dir: &Path, settings: &[(&str, &str)], log: Stdio) -> Self {
         let mut child = marquee(data_dir)
             .args(["serve", "--listen", "127.0.0.1:0"])
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -97,6 +106,10 @@ impl Daemon {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Reply {
+        self.client.post(path)
     }
 
     pub(crate) fn try_get(&self, path: &str) -> Result<Reply, ureq::Error> {
