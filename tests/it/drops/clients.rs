@@ -17,7 +17,7 @@ const PATHS: [&str; 6] = [
     "/user_recommend/99?top_k=3",
     "/title-or-prompt?input_text=a+robot+in+space&mode=prompt",
     "/title-or-prompt?input_text=Film+Two",
-    "/v1/search?q=love&mode=prompt",
+    "/v1/search?prompt=love&mode=prompt",
 ];
 
 #[derive(Default)]
