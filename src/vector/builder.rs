@@ -105,17 +105,18 @@ pub(super) fn native(action: &'static str, error: &dyn std::error::Error) -> Vec
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::sync::Arc;
 
-    use super::super::sample;
+    use super::super::{ExactVectors, sample};
     use super::*;
-    use crate::domain::Embedding;
-    use crate::recommend::{NearestNeighbors, PortError};
+    use crate::domain::{Catalogue, Embedding, Movie, MovieFilter, Query, RatingMatrix};
+    use crate::recommend::{NearestNeighbors, PortError, Semantic, TextEncoder, recommend};
 
     #[test]
     fn recall_at_10_against_exact_search_is_at_least_0_98() {
         let (space, vectors) = sample::clustered(3000, 64);
         let index = VectorIndex::build(space.clone(), sample::pairs(&vectors), &|_| {}).unwrap();
-        let exact = super::super::ExactVectors::new(space, sample::pairs(&vectors)).unwrap();
+        let exact = ExactVectors::new(space, sample::pairs(&vectors)).unwrap();
         let mut found = 0;
         let queries = sample::queries(&vectors, 200);
         for query in &queries {
@@ -185,5 +186,51 @@ mod tests {
                 });
             }
         });
+    }
+
+    /// Says the same of every text.
+    struct Always(EmbeddingSpace, Embedding);
+
+    impl TextEncoder for Always {
+        fn space(&self) -> &EmbeddingSpace {
+            &self.0
+        }
+
+        fn encode(&self, texts: &[String]) -> Result<Vec<Embedding>, PortError> {
+            Ok(vec![self.1.clone(); texts.len()])
+        }
+    }
+
+    #[test]
+    fn a_filter_that_one_movie_in_a_hundred_passes_keeps_recall_at_10_at_0_98() {
+        let (space, vectors) = sample::clustered(6_000, 64);
+        let (mut movies, mut rare) = (Vec::new(), Vec::new());
+        for (place, (id, vector)) in vectors.iter().enumerate() {
+            let mut movie = Movie::new(*id, "A title");
+            // 101 is no multiple of the number of clusters: the few are of all of them.
+            if place % 101 == 0 {
+                movie.genres = vec!["Rare".to_owned()];
+                rare.push((*id, vector.clone()));
+            }
+            movies.push(movie);
+        }
+        let ratings = RatingMatrix::new(&Catalogue::vocabulary_of(&movies), Vec::new());
+        let catalogue = Arc::new(Catalogue::new(movies, &ratings));
+        let filter = MovieFilter { any_genres: vec!["rare".to_owned()], ..MovieFilter::default() };
+        let query = Query { text: Some("anything".to_owned()), n: 10, filter, ..Query::default() };
+        let index = VectorIndex::build(space.clone(), sample::pairs(&vectors), &|_| {}).unwrap();
+        let index: Arc<dyn NearestNeighbors> = Arc::new(index);
+        let exact = ExactVectors::new(space.clone(), sample::pairs(&rare)).unwrap();
+        let (mut found, queries) = (0, sample::queries(&vectors, 50));
+        for vector in &queries {
+            let encoder = Arc::new(Always(space.clone(), vector.clone()));
+            let semantic = Semantic::fit(Arc::clone(&catalogue), encoder, Arc::clone(&index));
+            let list = recommend(&semantic, &catalogue, &query).unwrap();
+            assert_eq!(list.items().len(), 10, "the list is full");
+            let nearest = exact.nearest(vector, 10).unwrap();
+            found += nearest.iter().filter(|(id, _)| list.items().iter().any(|item| item.movie == *id)).count();
+        }
+        let recall = found as f64 / (10 * queries.len()) as f64;
+        assert!(recall >= 0.98, "recall@10 is {recall}");
     }
 }
