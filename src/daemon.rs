@@ -6,6 +6,10 @@
 
 mod reload;
 
+mod here;
+
+pub use here::Here;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;

@@ -48,7 +48,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 17] = [
         ],
     ),
     ("watch", &[], &["notify"]),
-    ("import", &["domain", "understand"], &["csv", "json5", "serde"]),
+    ("import", &["domain", "understand"], &["csv", "jiff", "json5", "serde"]),
     // Floor 4.
     (
         "daemon",
@@ -71,7 +71,20 @@ const ROOMS: [(&str, &[&str], &[&str]); 17] = [
             "telemetry",
             "understand",
         ],
-        &["anyhow", "clap", "form_urlencoded", "indicatif", "rayon", "rustix", "serde_json", "tokio", "ureq"],
+        &[
+            "anyhow",
+            "clap",
+            "clap_complete",
+            "form_urlencoded",
+            "indicatif",
+            "jiff",
+            "rayon",
+            "rustix",
+            "serde_json",
+            "tokio",
+            "unicode_width",
+            "ureq",
+        ],
     ),
 ];
 

@@ -1,12 +1,15 @@
 //! The command line. One file per command; `--help` is its documentation.
 
+mod ask;
 mod check_config;
 mod client;
 mod evaluate;
 mod export;
 mod import;
+mod import_ratings;
 mod models;
 mod serve;
+mod table;
 mod verify_artifact;
 
 use std::net::SocketAddr;
@@ -14,12 +17,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+use ask::Place;
 
 use crate::config::{Config, Overrides, Source};
 use crate::daemon::Live;
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::telemetry::{self, Terminal};
+
+/// What a daemon logs of its start is of no use to whoever asks one question. More special directives go before it.
+const QUIET: &str = "marquee=error";
 
 /// Movie recommendations from one daemon on one host.
 #[derive(Debug, Parser)]
@@ -45,8 +54,28 @@ enum Command {
     },
     /// Read a folder of movies and ratings into the store.
     Import(import::Arguments),
+    /// Read one person's ratings from Letterboxd or IMDb.
+    ImportRatings(import_ratings::Arguments),
     /// Write the store as CSV files, which is what the training tools read.
     Export(export::Arguments),
+    /// Recommend films: to people, like films, to a description, or all at once.
+    Recommend(ask::Recommend),
+    /// List films like a film.
+    Similar(ask::Similar),
+    /// Find films by title or description.
+    Search(ask::Search),
+    /// List what most people like.
+    Popular(ask::Everybodys),
+    /// List what people like just now.
+    Trending(ask::Everybodys),
+    /// Rate a film, or take a rating back.
+    Rate(ask::Rate),
+    /// See, export, merge or forget people.
+    #[command(subcommand)]
+    Users(ask::Users),
+    /// See or change the catalogue.
+    #[command(subcommand)]
+    Movies(ask::Movies),
     /// Measure how good the answers are.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
@@ -57,6 +86,11 @@ enum Command {
     VerifyArtifact(verify_artifact::Arguments),
     /// Read and check the configuration, print what it comes to, and do nothing.
     CheckConfig,
+    /// Write the completions of a shell, to be read when it starts.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
 }
 
 /// Runs the program.
@@ -77,22 +111,63 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::VerifyArtifact(arguments) = &cli.command {
         return verify_artifact::run(arguments);
     }
+    if let Command::Completions { shell } = cli.command {
+        return completions(shell);
+    }
     let listen = if let Command::Serve { listen } = cli.command { listen } else { None };
+    let is_named = cli.data_dir.is_some();
     let overrides = Overrides { data_dir: cli.data_dir, listen };
     let source = Source { file: cli.config, overrides };
     let config = source.load()?;
     let terminal = Terminal::default();
-    let log_filter = telemetry::start_logging(config.log_format, &config.log_filter, &terminal)
+    let filter = if cli.command.asks() { format!("{},{QUIET}", config.log_filter) } else { config.log_filter.clone() };
+    let log_filter = telemetry::start_logging(config.log_format, &filter, &terminal)
         .with_context(|| format!("the configuration is wrong: log.filter is {:?}", config.log_filter))?;
+    let place = Place { config: &config, is_named, terminal: &terminal };
     match cli.command {
         Command::Serve { .. } => serve::run(&config, Live { source, log_filter }, &terminal),
         Command::Import(arguments) => import::run(&config, &terminal, &arguments),
+        Command::ImportRatings(arguments) => import_ratings::run(place, &arguments),
         Command::Export(arguments) => export::run(&config, &terminal, &arguments),
         Command::Evaluate(evaluate) => evaluate::run(&config, &terminal, &evaluate),
         Command::VerifyArtifact(arguments) => verify_artifact::run(&arguments),
         Command::Models(models) => models::run(&config, &models),
+        Command::Recommend(arguments) => ask::recommend(place, &arguments),
+        Command::Similar(arguments) => ask::similar(place, &arguments),
+        Command::Search(arguments) => ask::search(place, &arguments),
+        Command::Popular(arguments) => ask::everybodys(place, &arguments, "/v1/popular"),
+        Command::Trending(arguments) => ask::everybodys(place, &arguments, "/v1/trending"),
+        Command::Rate(arguments) => ask::rate(place, &arguments),
+        Command::Users(users) => ask::users(place, &users),
+        Command::Movies(movies) => ask::movies(place, &movies),
         Command::CheckConfig => check_config::run(&config),
+        Command::Completions { shell } => completions(shell),
     }
+}
+
+impl Command {
+    /// Whether it is a question to a daemon, or to the daemon's code in this process.
+    fn asks(&self) -> bool {
+        matches!(
+            self,
+            Self::ImportRatings(_)
+                | Self::Recommend(_)
+                | Self::Similar(_)
+                | Self::Search(_)
+                | Self::Popular(_)
+                | Self::Trending(_)
+                | Self::Rate(_)
+                | Self::Users(_)
+                | Self::Movies(_)
+        )
+    }
+}
+
+fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "marquee", &mut script);
+    print(String::from_utf8_lossy(&script))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Opens the store of the data folder.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::client::{Client, Server};
 use super::{print, print_error};
@@ -100,7 +100,7 @@ pub(super) fn run(config: &Config, models: &Models) -> anyhow::Result<ExitCode> 
         Models::Unpin { kind, choice } => choose(config, choice, *kind, "unpin"),
         Models::Rollback { kind, choice } => choose(config, choice, *kind, "rollback"),
         Models::Reload { kind, server } => {
-            Client::new(config, server)?.post(&format!("/v1/models/{}/reload", kind.name()), &json!({}))?;
+            Client::new(config, server)?.post(&format!("/v1/models/{}/reload", kind.name()))?;
             print("The daemon looks at the models folder; `marquee models list` tells what becomes of it.")?;
             Ok(ExitCode::SUCCESS)
         }
@@ -110,9 +110,9 @@ pub(super) fn run(config: &Config, models: &Models) -> anyhow::Result<ExitCode> 
 fn list(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
     let answer = client.get("/v1/models")?;
     if json {
-        print(serde_json::to_string_pretty(&answer)?)?;
+        print(answer.text)?;
     } else {
-        print(table(&answer))?;
+        print(table(&answer.json))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -160,7 +160,7 @@ fn verify(config: &Config, folders: &[PathBuf]) -> anyhow::Result<ExitCode> {
 fn choose(config: &Config, choice: &Choice, kind: Kind, action: &str) -> anyhow::Result<ExitCode> {
     let client = Client::new(config, &choice.server)?;
     let path = format!("/v1/models/{}/{action}", kind.name());
-    let chosen = client.post(&path, &json!({}))?;
+    let chosen = client.post(&path)?.json;
     let Some(id) = chosen["pinned"].as_str() else {
         print("The newest valid model serves; `marquee models list` tells which.")?;
         return Ok(ExitCode::SUCCESS);
@@ -177,7 +177,7 @@ fn choose(config: &Config, choice: &Choice, kind: Kind, action: &str) -> anyhow:
 /// Until the model serves; it may have to embed the catalogue first. Copies of it may lie in several folders.
 fn wait(client: &Client, id: &str) -> anyhow::Result<()> {
     loop {
-        let answer = client.get("/v1/models")?;
+        let answer = client.get("/v1/models")?.json;
         let models: Vec<&Value> =
             answer["models"].as_array().into_iter().flatten().filter(|model| model["id"] == id).collect();
         if models.iter().any(|model| model["state"] == "serving") {

@@ -1,4 +1,5 @@
-//! Rating data sets in: MovieLens, RecBole and Kaggle folders, row by row, into whatever takes typed values.
+//! Rating data sets in: MovieLens, RecBole and Kaggle folders, row by row, into whatever takes typed values; and what one
+//! person exported elsewhere.
 //!
 //! One file per source format; `schema/import.md` says what each accepts, what is skipped and why. A row that cannot be
 //! used is counted and shown, never an error; a file that cannot be read is an error, never a count. The importer holds
@@ -17,6 +18,7 @@ mod movielens_100k;
 mod movielens_1m;
 mod movielens_csv;
 mod overviews;
+mod personal;
 mod ratings;
 mod recbole;
 mod report;
@@ -37,6 +39,9 @@ pub use export::{ExportReport, export};
 pub use format::{Format, UnknownFormat, detect};
 pub use judged::{JudgedAnswer, JudgedFile, JudgedPrompt, LabelledTitle, NamedMovie, judged_prompts, labelled_titles};
 pub use overviews::Overviews;
+pub use personal::{
+    FilmIndex, FilmMatch, KnownFilm, PersonalFile, PersonalRating, PersonalSource, read_personal, write_unmatched,
+};
 pub use report::{FileReport, ImportReport, Problem, Reason};
 
 use crate::domain::{Interaction, Movie};

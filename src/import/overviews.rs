@@ -119,8 +119,8 @@ fn choose(entries: &[Entry], year: Option<u16>) -> Option<&str> {
     exact.or_else(near).map(|entry| entry.overview.as_str())
 }
 
-/// For reading overviews alone, which hands nothing over.
-struct Nowhere;
+/// For reading what is neither movies nor ratings of a data set, which hands nothing over.
+pub(super) struct Nowhere;
 
 impl ImportSink for Nowhere {
     fn movie(&mut self, _: Movie) -> Result<(), SinkError> {

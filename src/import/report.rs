@@ -24,6 +24,8 @@ pub enum Reason {
     DuplicateMovie,
     /// Metadata of a movie that no link gives a movie id.
     NoLink,
+    /// A film without a rating, in what one person exported.
+    NotRated,
     /// A rating of a movie that the catalogue does not have.
     Orphan,
     /// An optional value that could not be understood. The row is kept without it.
@@ -47,6 +49,7 @@ impl Reason {
             Self::BrokenText => "text is not UTF-8",
             Self::EmptyText => "a needed text is empty",
             Self::DuplicateMovie => "movie given before (the first counts)",
+            Self::NotRated => "no rating was given",
             Self::NoLink => "metadata without a link to a movie id",
             Self::Orphan => "rating of a movie that is not in the catalogue",
             Self::ValueIgnored => "kept, but one value could not be understood",

@@ -8,6 +8,7 @@
 mod access;
 mod catalogue;
 mod cli;
+mod commands;
 mod drops;
 mod encoder;
 mod evaluation;

@@ -1,10 +1,10 @@
 //! `marquee evaluate`: how good the answers are, measured with the very code that serves.
 
+mod chart;
 mod data;
 mod models;
 mod prompts;
 mod rating;
-mod table;
 mod titles;
 mod top_n;
 

@@ -12,10 +12,11 @@ use clap::Args;
 use rayon::prelude::*;
 use serde_json::json;
 
+use super::chart::{Bar, bar_chart};
 use super::data::{InMemory, SplitFiles, read_ratings};
 use super::models::Models;
-use super::table::{Bar, Table, bar_chart};
 use crate::cli::print;
+use crate::cli::table::Table;
 use crate::config::Config;
 use crate::domain::{Catalogue, Interaction, ItemIdx, Movie, Query, RatedMovie, RatingMatrix, Split, UserId, folds};
 use crate::eval::{mean_absolute_error, root_mean_square_error};

@@ -11,10 +11,11 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::chart::{Bar, bar_chart};
 use super::data::{InMemory, SplitFiles, read_ratings};
 use super::models::Models;
-use super::table::{Bar, Table, bar_chart};
 use crate::cli::print;
+use crate::cli::table::Table;
 use crate::config::Config;
 use crate::domain::{Catalogue, MovieId, Query, RatingMatrix, ScoredItem, Split, global_temporal, user_temporal};
 use crate::eval::{Judged, ListReport, Mean, TestCase, judge, paired, test_cases};

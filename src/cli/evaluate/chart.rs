@@ -1,41 +1,6 @@
-//! Tables for people, and pictures of them.
+//! Pictures of tables.
 
 use std::fmt::Write as _;
-
-/// Lines of cells; the first column is left-aligned, the others right-aligned.
-#[derive(Debug, Default)]
-pub(super) struct Table(Vec<Vec<String>>);
-
-impl Table {
-    /// A table with these headings.
-    pub(super) fn new<const N: usize>(headings: [&str; N]) -> Self {
-        Self(vec![headings.map(str::to_owned).to_vec()])
-    }
-
-    pub(super) fn add(&mut self, cells: Vec<String>) {
-        self.0.push(cells);
-    }
-}
-
-impl std::fmt::Display for Table {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let n_columns = self.0.first().map_or(0, Vec::len);
-        let width =
-            |column: usize| self.0.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();
-        let widths: Vec<usize> = (0..n_columns).map(|column| width(column).unwrap_or(0)).collect();
-        for (number, line) in self.0.iter().enumerate() {
-            let mut text = String::new();
-            for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-                let _ = if column == 0 { write!(text, "{cell:<width$}") } else { write!(text, "  {cell:>width$}") };
-            }
-            writeln!(f, "{}", text.trim_end())?;
-            if number == 0 {
-                writeln!(f, "{}", "-".repeat(text.chars().count()))?;
-            }
-        }
-        Ok(())
-    }
-}
 
 /// A bar of a picture.
 #[derive(Debug)]
@@ -92,10 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_and_bars_stay_in_the_picture() {
-        let mut table = Table::new(["method", "nDCG@10"]);
-        table.add(vec!["ease".to_owned(), "0.18".to_owned()]);
-        assert_eq!(table.to_string(), "method  nDCG@10\n---------------\nease       0.18\n");
+    fn bars_stay_in_the_picture() {
         let bar = |label: &str, value| Bar { label: label.to_owned(), value, standard_error: 0.01 };
         let svg = bar_chart("a & b", &[bar("<one>", 0.5), bar("two", 0.25)]);
         assert!(svg.contains("a &amp; b") && svg.contains("&lt;one&gt;") && svg.ends_with("</svg>\n"));
