@@ -11,12 +11,16 @@ use super::loading::LoadError;
 use super::snapshot::{Base, Network, SemanticSearch};
 use super::status::{Part, PartState};
 use super::{Shared, encoder_lane, network_lane};
+use crate::store::{SettingKey, Write};
 
 /// The clock of a wait needs an end.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
 /// Pause after a fit that failed.
 const RETRY_PAUSE: Duration = Duration::from_mins(1);
+
+/// Value of the setting while removed records are still in free pages of the store's file.
+const WANTED: &str = "wanted";
 
 /// Models that were swapped in meanwhile make a fit start its last step again, at most so often.
 const MAX_ATTEMPTS: usize = 5;
@@ -113,12 +117,20 @@ impl Refit {
 
 /// Fits anew whenever it is due, until the daemon stops.
 pub(super) fn run(shared: &Shared, stop: &Stop) {
+    if is_purge_wanted(shared) {
+        shared.refit.ask_purge();
+    }
     let mut last = Instant::now();
     while let Some(task) = shared.refit.next(shared.settings.refit_interval, last) {
         if task == Task::Purge {
             let started = Instant::now();
             match shared.store.compact() {
-                Ok(()) => tracing::info!(seconds = started.elapsed().as_secs_f64(), "store compacted"),
+                Ok(()) => {
+                    tracing::info!(seconds = started.elapsed().as_secs_f64(), "store compacted");
+                    if let Err(error) = shared.store.write(vec![purge_wanted(false)]) {
+                        tracing::warn!(%error, "the store will be compacted once more");
+                    }
+                }
                 Err(error) => tracing::error!(%error, "what was forgotten is still in free pages of the store's file"),
             }
         }
@@ -132,6 +144,16 @@ pub(super) fn run(shared: &Shared, stop: &Stop) {
         }
         last = Instant::now();
     }
+}
+
+/// Remembers, together with a removal, that its traces are still on the disk: the daemon may end before they are gone.
+pub(super) fn purge_wanted(is_wanted: bool) -> Write {
+    Write::Setting(SettingKey::Purge, if is_wanted { WANTED } else { "done" }.to_owned())
+}
+
+fn is_purge_wanted(shared: &Shared) -> bool {
+    let setting = shared.store.read(|view| view.setting(SettingKey::Purge));
+    setting.is_ok_and(|setting| setting.as_deref() == Some(WANTED))
 }
 
 fn refit(shared: &Shared, stop: &Stop) -> Result<(), LoadError> {

@@ -12,6 +12,8 @@ pub enum SettingKey {
     IdSpace,
     /// Which models are pinned, which served last, and which have been tried.
     Models,
+    /// Whether removed records may still be in free pages of the file.
+    Purge,
 }
 
 impl SettingKey {
@@ -20,6 +22,7 @@ impl SettingKey {
             Self::Format => "format",
             Self::IdSpace => "id_space",
             Self::Models => "models",
+            Self::Purge => "purge",
         }
     }
 }

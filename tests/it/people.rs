@@ -183,7 +183,9 @@ fn people_are_merged_exported_and_forgotten_without_a_trace() {
     let users = daemon.get("/v1/users?n=500").json();
     assert!(!users["users"].as_array().unwrap().iter().any(|user| user["user_id"] == GONE));
     assert_eq!(daemon.get(&format!("/v1/users/{GONE}/recommendations")).json()["cold_start"], true);
-    // The store is copied without them in the background.
+    // The store is copied without them in the background, after a power cut by the next daemon.
+    daemon.kill();
+    let daemon = Daemon::start(folder.path());
     let has_trace = || {
         let files = std::fs::read_dir(folder.path().join("store")).unwrap();
         let keys = [GONE, ALSO_GONE].map(u32::to_le_bytes);
