@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
+
+from fetch.places import ENCODERS, Cache
+from fetch.report import say
 
 MANIFEST_NAME = "manifest.json"
 
@@ -20,6 +24,35 @@ def kinds_present(models: Path) -> set[str]:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return kinds
+
+
+def default_encoder(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """8-bit products pay, and are exact, where the processor sums them in one instruction (VNNI);
+    without it sums of pairs saturate."""
+    try:
+        has_instructions = re.search(r"\bavx(512)?_vnni\b", cpuinfo.read_text(encoding="utf-8"))
+    except OSError:
+        has_instructions = None
+    return "int8" if has_instructions else "fp32"
+
+
+def place_encoder(cache: Cache, models: Path, weights: str, is_chosen: bool) -> None:
+    """An encoder that is there stays, unless this one was chosen: then the other form goes, which
+    the daemon might take for the newer one. Encoders of other makers are left alone."""
+    target = models / ENCODERS[weights]
+    if "text-encoder" in kinds_present(target if is_chosen else models):
+        return
+    place_artifact(cache.encoder_artifact(weights), target)
+    for name in ENCODERS.values():
+        if name != target.name:
+            remove_artifact(models / name)
+    say(f"the text encoder is in {target}")
+
+
+def remove_artifact(folder: Path) -> None:
+    """The manifest goes first: without it the rest is no artifact."""
+    (folder / MANIFEST_NAME).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def place_artifact(source: Path, target: Path) -> None:

@@ -12,6 +12,9 @@ dropped in.
 The first time takes 5 to 15 minutes, most of it the build; later ones a second. Options of this
 command itself:
   --model-dir DIR   (or MARQUEE_MODEL_DIR) an all-mpnet-base-v2 folder you already have
+  --encoder FORM    (or MARQUEE_ENCODER) the text encoder: int8 (8-bit products: faster, smaller,
+                    nearly the same vectors) or fp32 (as released). Default: what the data folder
+                    has; else int8 where the processor has instructions for it
   MARQUEE_CACHE     where fetched files and the build go (default ~/.cache/marquee)
 """
 
@@ -27,8 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from commands.build import claim_target
-from commands.models import kinds_present, place_artifact
-from fetch.places import CHECKOUT, ENCODER_NAME, NETWORK_NAME, Cache, cache_from, child_environment
+from commands.models import default_encoder, kinds_present, place_artifact, place_encoder
+from fetch.places import CHECKOUT, ENCODERS, NETWORK_NAME, Cache, cache_from, child_environment
 from fetch.prepare import prepare
 from fetch.prerequisites import check_prerequisites
 from fetch.report import SetupError, say
@@ -48,6 +51,8 @@ class Request:
     data_dir: Path
     model_dir: Path | None
     wants_data: bool
+    # None: nobody chose.
+    encoder: str | None = None
 
 
 def main() -> int:
@@ -71,6 +76,10 @@ def understand(arguments: Sequence[str], model_dir: str | None) -> Request | Non
         return None
     ours, rest = take_option(list(arguments), "--model-dir")
     model_dir = ours or model_dir
+    encoder, rest = take_option(rest, "--encoder")
+    encoder = encoder or os.environ.get("MARQUEE_ENCODER") or None
+    if encoder is not None and encoder not in ENCODERS:
+        raise SetupError(f"--encoder is one of {', '.join(ENCODERS)}, not {encoder}")
     command, data_dir = scan(rest)
     informing = bool(INFORMATION.intersection(rest))
     if command is None and not informing:
@@ -87,6 +96,7 @@ def understand(arguments: Sequence[str], model_dir: str | None) -> Request | Non
         data_dir=Path(data_dir).absolute(),
         model_dir=Path(model_dir).absolute() if model_dir else None,
         wants_data=command in DATA_COMMANDS and not informing,
+        encoder=encoder,
     )
 
 
@@ -116,7 +126,7 @@ def take_option(arguments: list[str], name: str) -> tuple[str | None, list[str]]
     for place, word in enumerate(arguments):
         if word == name:
             if place + 1 == len(arguments):
-                raise SetupError(f"{name} needs a folder")
+                raise SetupError(f"{name} needs a value")
             return arguments[place + 1], arguments[:place] + arguments[place + 2 :]
         if word.startswith(f"{name}="):
             return word.split("=", 1)[1], arguments[:place] + arguments[place + 1 :]
@@ -142,13 +152,16 @@ def scan(arguments: Sequence[str]) -> tuple[str | None, str | None]:
 
 def run(request: Request, cache: Cache) -> int:
     check_prerequisites(rust=True)
-    prepare(cache, request.model_dir)
+    models = request.data_dir / "models"
+    is_there = request.encoder is None and "text-encoder" in kinds_present(models)
+    encoder = request.encoder or default_encoder()
+    prepare(cache, request.model_dir, () if is_there else (encoder,))
     environment = child_environment(cache)
     # Large blocks go back to the system when they are freed: some 200 MB after loading the encoder.
     environment.setdefault("MALLOC_MMAP_THRESHOLD_", "1048576")
     binary = build(environment)
     if request.wants_data:
-        place_encoder(request, cache)
+        place_encoder(cache, models, encoder, request.encoder is not None)
         import_default_data(request, cache, binary, environment)
     arguments = [str(binary), *request.marquee_arguments]
     sys.stdout.flush()
@@ -173,13 +186,6 @@ def build(environment: dict[str, str]) -> Path:
     if time.monotonic() - started > 5:
         say(f"built in {time.monotonic() - started:.0f} s")
     return binary
-
-
-def place_encoder(request: Request, cache: Cache) -> None:
-    models = request.data_dir / "models"
-    if "text-encoder" not in kinds_present(models):
-        place_artifact(cache.encoder_artifact, models / ENCODER_NAME)
-        say(f"the text encoder is in {models / ENCODER_NAME}")
 
 
 def import_default_data(

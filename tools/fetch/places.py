@@ -15,6 +15,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 TOOLS = CHECKOUT / "tools"
 RUNTIME_VERSION = "1.32.0"
 ENCODER_NAME = "all-mpnet-base-v2"
+# The forms of the text encoder, by what its weights are, and the names of the artifacts.
+ENCODERS = {"fp32": ENCODER_NAME, "int8": f"{ENCODER_NAME}-int8"}
 NETWORK_NAME = "rating-network-ml-100k"
 
 
@@ -34,9 +36,8 @@ class Cache:
     def encoder_release(self) -> Path:
         return self.root / ENCODER_NAME
 
-    @property
-    def encoder_artifact(self) -> Path:
-        return self.root / "artifacts" / ENCODER_NAME
+    def encoder_artifact(self, weights: str) -> Path:
+        return self.root / "artifacts" / ENCODERS[weights]
 
     @property
     def movielens(self) -> Path:

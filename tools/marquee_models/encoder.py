@@ -1,6 +1,8 @@
 """Exports a sentence encoder release as a `text-encoder` artifact.
 
-    python -m marquee_models.encoder --model-dir DIR --out DIR [--name NAME] [--version VERSION]
+    python -m marquee_models.encoder --model-dir DIR --out DIR [--weights fp32|int8] …
+
+`int8` has 8-bit products (see `quantised_graph`): smaller and faster, and nearly the same vectors.
 
 The model folder is that of the release: `model.safetensors`, `tokenizer.json`, `config.json`. The
 tokenizer of the release cuts texts at 128 tokens and pads to a fixed length; the artifact's copy
@@ -10,6 +12,7 @@ cuts where the manifest says and pads to the longest text of a batch.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from datetime import datetime
 from pathlib import Path
@@ -17,13 +20,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from marquee_models.encoder_graph import build_encoder_graph
 from marquee_models.graph import save
-from marquee_models.manifest import PROBE_NAME, Description, now_utc, publish
+from marquee_models.manifest import (
+    PROBE_NAME,
+    PROBE_TOLERANCE,
+    Description,
+    now_utc,
+    publish,
+)
 from marquee_models.mpnet import MpnetConfig, NumpyEncoder, read_config, weight_shapes
+from marquee_models.quantised_graph import build_quantised_graph, find_peaks
 
 GRAPH_NAME = "encoder.onnx"
 TOKENIZER_NAME = "tokenizer.json"
@@ -37,13 +48,26 @@ PROBE_TEXTS = (
     "Two brothers cross the desert with a map that is wrong in a different way every morning. "
     * 40,
 )
+# Typical texts, of which the quantised graph learns which channels are outliers.
+OVERVIEWS = Path(__file__).resolve().parents[2] / "data" / "overviews.csv"
+N_CALIBRATION_TEXTS = 32
+# Largest difference of a component from the exact vector. The 8-bit graph's was 0.0066 on 455
+# prompts and these; a processor whose sums saturate should be found out.
+INT8_TOLERANCE = 0.02
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Exports a text encoder artifact.")
     parser.add_argument("--model-dir", type=Path, required=True, help="folder of the release")
     parser.add_argument("--out", type=Path, required=True, help="artifact folder to make")
-    parser.add_argument("--name", default="all-mpnet-base-v2")
+    parser.add_argument("--weights", choices=("fp32", "int8"), default="fp32")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        default=OVERVIEWS,
+        help="CSV file with a column `overview`: typical texts, read for int8 only",
+    )
+    parser.add_argument("--name", default=None, help="default: all-mpnet-base-v2[-int8]")
     parser.add_argument("--version", default="1")
     parser.add_argument("--license", default="Apache-2.0")
     parser.add_argument("--max-tokens", type=int, default=MAX_TOKENS)
@@ -56,10 +80,12 @@ def export_encoder(options: argparse.Namespace) -> Path:
     config = read_config(options.model_dir)
     weights = read_weights(options.model_dir / "model.safetensors", config)
     tokenizer = adjusted_tokenizer(options.model_dir, config, options.max_tokens)
+    tokenizer_json = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":"))
     pad_token = tokenizer["padding"]["pad_token"]
+    is_int8 = options.weights == "int8"
     description = Description(
         kind="text-encoder",
-        name=options.name,
+        name=options.name or "all-mpnet-base-v2" + ("-int8" if is_int8 else ""),
         version=options.version,
         license=options.license,
         created=options.created or now_utc(),
@@ -71,16 +97,33 @@ def export_encoder(options: argparse.Namespace) -> Path:
             "pad_id": config.pad_id,
             "pad_token": pad_token,
         },
+        probe_tolerance=INT8_TOLERANCE if is_int8 else PROBE_TOLERANCE,
     )
 
+    def build_graph() -> onnx.ModelProto:
+        if not is_int8:
+            return build_encoder_graph(config, weights)
+        texts = calibration_texts(options.calibration, tokenizer_json)
+        return build_quantised_graph(config, weights, find_peaks(config, weights, texts))
+
     def write_files(folder: Path) -> None:
-        save(build_encoder_graph(config, weights), folder / GRAPH_NAME)
-        text = json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":"))
-        (folder / TOKENIZER_NAME).write_text(text, encoding="utf-8")
-        probe = build_probe(config, weights, text)
+        save(build_graph(), folder / GRAPH_NAME)
+        (folder / TOKENIZER_NAME).write_text(tokenizer_json, encoding="utf-8")
+        probe = build_probe(config, weights, tokenizer_json)
         (folder / PROBE_NAME).write_text(json.dumps(probe, ensure_ascii=False), encoding="utf-8")
 
     return publish(options.out, description, write_files)
+
+
+def calibration_texts(path: Path, tokenizer_json: str) -> list[list[int]]:
+    """Token ids of texts that are spread evenly over the file."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        texts = [row["overview"] for row in csv.DictReader(stream)]
+    if not texts:
+        raise ValueError(f"{path} has no overviews")
+    tokenizer = Tokenizer.from_str(tokenizer_json)
+    step = max(1, len(texts) // N_CALIBRATION_TEXTS)
+    return [tokenizer.encode(text).ids for text in texts[::step][:N_CALIBRATION_TEXTS]]
 
 
 def parse_time(text: str) -> datetime:

@@ -30,11 +30,12 @@ MASKED = float(np.finfo(np.float32).min)
 
 
 def build_encoder_graph(config: MpnetConfig, weights: Weights) -> onnx.ModelProto:
-    writer = _EncoderWriter(config, weights)
-    return writer.write()
+    return EncoderWriter(config, weights).write()
 
 
-class _EncoderWriter:
+class EncoderWriter:
+    """Writes the graph; the quantised one has other words and blocks."""
+
     def __init__(self, config: MpnetConfig, weights: Weights) -> None:
         self._config = config
         self._weights = weights
@@ -62,9 +63,12 @@ class _EncoderWriter:
         real = g.op("Cast", g.op("Not", g.op("Equal", ids, pad)), to=onnx.TensorProto.INT64)
         count = g.op("CumSum", real, g.constant(1, np.int64))
         positions = g.op("Add", g.op("Mul", count, real), pad)
-        words = g.op("Gather", self._constant("embeddings.word_embeddings.weight"), ids)
+        words = self._words(ids)
         places = g.op("Gather", self._constant("embeddings.position_embeddings.weight"), positions)
         return self._layer_norm(g.op("Add", words, places), "embeddings.LayerNorm")
+
+    def _words(self, ids: str) -> str:
+        return self._graph.op("Gather", self._constant("embeddings.word_embeddings.weight"), ids)
 
     def _position_bias(self, ids: str) -> str:
         """1 × heads × sequence × sequence, looked up by key position - query position."""
@@ -97,20 +101,22 @@ class _EncoderWriter:
         return self._layer_norm(outer, f"{prefix}output.LayerNorm")
 
     def _attention(self, hidden: str, bias: str, prefix: str) -> str:
-        """Query, key and value come from one product; 1/√head size is folded into the query."""
         g = self._graph
-        names = [f"{prefix}attention.attn.{part}" for part in "qkv"]
-        scale = [1.0 / math.sqrt(self._config.head_size), 1.0, 1.0]
-        pairs = list(zip(names, scale))
-        weight = np.concatenate([self._weights[f"{n}.weight"].T * s for n, s in pairs], axis=1)
-        offset = np.concatenate([self._weights[f"{n}.bias"] * s for n, s in pairs])
-        packed = g.linear(hidden, weight, offset)
+        packed = g.linear(hidden, *self._packed(prefix))
         query, key, value = g.ops("Split", 3, packed, axis=-1, num_outputs=3)
         scores = g.op("MatMul", self._heads(query, [0, 2, 1, 3]), self._heads(key, [0, 2, 3, 1]))
         shares = g.op("Softmax", g.op("Add", scores, bias), axis=-1)
         mixed = g.op("MatMul", shares, self._heads(value, [0, 2, 1, 3]))
         joined = g.op("Transpose", mixed, perm=[0, 2, 1, 3])
         return g.op("Reshape", joined, g.constant([0, 0, self._config.hidden_size], np.int64))
+
+    def _packed(self, prefix: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Weight and bias of query, key and value in one; 1/√head size is folded into the query."""
+        names = [f"{prefix}attention.attn.{part}" for part in "qkv"]
+        scale = [1.0 / math.sqrt(self._config.head_size), 1.0, 1.0]
+        pairs = list(zip(names, scale))
+        weight = np.concatenate([self._weights[f"{n}.weight"].T * s for n, s in pairs], axis=1)
+        return weight, np.concatenate([self._weights[f"{n}.bias"] * s for n, s in pairs])
 
     def _heads(self, value: str, perm: list[int]) -> str:
         g = self._graph

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 20
 # Operators of other domains, with the version that is written.
-OTHER_OPSETS = {"ai.onnx.ml": 3}
+OTHER_OPSETS = {"ai.onnx.ml": 3, "com.microsoft": 1}
 # Written into the file; the oldest form that knows opset 20, so that older runtimes can read it.
 IR_VERSION = 9
 # A protobuf message cannot be larger, and the daemon takes single files only.

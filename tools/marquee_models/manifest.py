@@ -65,6 +65,7 @@ class Description:
     section: dict[str, Any]
     training: Training | None = None
     created: datetime = field(default_factory=now_utc)
+    probe_tolerance: float = PROBE_TOLERANCE
 
 
 def publish(target: Path, description: Description, write_files: Callable[[Path], None]) -> Path:
@@ -95,7 +96,7 @@ def build_manifest(folder: Path, description: Description) -> dict[str, Any]:
         "license": description.license,
         "files": [file_entry(path) for path in sorted(folder.iterdir())],
         KINDS.get(description.kind, "unknown"): description.section,
-        "probe": {"file": PROBE_NAME, "tolerance": PROBE_TOLERANCE},
+        "probe": {"file": PROBE_NAME, "tolerance": description.probe_tolerance},
     }
     if description.training is not None:
         manifest["training"] = {

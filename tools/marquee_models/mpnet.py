@@ -151,9 +151,12 @@ class NumpyEncoder:
         mixed = np.swapaxes(weights @ value, 0, 1).reshape(hidden.shape)
         attended = self._linear(mixed, f"{prefix}attention.attn.o") + hidden
         hidden = self._layer_norm(attended, f"{prefix}attention.LayerNorm")
-        inner = gelu(self._linear(hidden, f"{prefix}intermediate.dense"))
+        inner = self._gelu(self._linear(hidden, f"{prefix}intermediate.dense"))
         outer = self._linear(inner, f"{prefix}output.dense") + hidden
         return self._layer_norm(outer, f"{prefix}output.LayerNorm")
+
+    def _gelu(self, value: Array) -> Array:
+        return gelu(value)
 
     def _heads(self, value: Array) -> Array:
         shape = (len(value), self._config.n_heads, self._config.head_size)

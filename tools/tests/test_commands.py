@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from commands.evaluate import understand as understand_evaluation
-from commands.models import kinds_present, place_artifact
+from commands.models import default_encoder, kinds_present, place_artifact, place_encoder
 from commands.run import understand
 from commands.test import Outcome, Step, skipped_checks, summarise
 from fetch.assets import encoder_release, movielens, runtime
 from fetch.place import STAMP, stamp_text
-from fetch.places import CHECKOUT, TOOLS, Cache
+from fetch.places import CHECKOUT, ENCODERS, TOOLS, Cache
 from fetch.prepare import encoder_stamp, exporter_fingerprint
 from fetch.report import SetupError
 from golden.miniatures import write_miniatures
@@ -96,6 +96,37 @@ def test_model_folder_is_ours() -> None:
         understand(["--model-dir"], None)
 
 
+def test_the_encoder_is_ours_and_a_wrong_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = understand(["--encoder", "fp32", "serve"], None)
+    assert request is not None and request.encoder == "fp32"
+    assert "--encoder" not in request.marquee_arguments
+    monkeypatch.setenv("MARQUEE_ENCODER", "int8")
+    request = understand([], None)
+    assert request is not None and request.encoder == "int8"
+    with pytest.raises(SetupError, match="fp16"):
+        understand(["--encoder=fp16"], None)
+
+
+def test_a_chosen_encoder_takes_the_place_of_the_other(tmp_path: Path) -> None:
+    cache, models = prepared_cache(tmp_path / "cache"), tmp_path / "models"
+    place_encoder(cache, models, "fp32", is_chosen=False)
+    place_encoder(cache, models, "int8", is_chosen=False)
+    assert [path.name for path in models.iterdir()] == [ENCODERS["fp32"]], "what is there stays"
+    place_encoder(cache, models, "int8", is_chosen=True)
+    assert [path.name for path in models.iterdir()] == [ENCODERS["int8"]]
+    assert kinds_present(models) == {"text-encoder"}
+    assert kinds_present(cache.encoder_artifact("fp32")) == {"text-encoder"}, "hard links only"
+
+
+def test_8_bit_products_are_the_default_where_they_are_exact(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    flags = {"fma avx2": "fp32", "avx512f avx512_vnni": "int8", "avx2 avx_vnni": "int8"}
+    for text, expected in flags.items():
+        cpuinfo.write_text(f"flags\t\t: {text} rdpid\n")
+        assert default_encoder(cpuinfo) == expected
+    assert default_encoder(tmp_path / "missing") == "fp32"
+
+
 def test_help_is_ours_when_alone() -> None:
     assert understand(["--help"], None) is None
 
@@ -127,8 +158,9 @@ def prepared_cache(root: Path) -> Cache:
             path.touch()
             os.truncate(path, file.size)
     tiny = write_miniatures(root / "made")[0]
-    place_artifact(tiny, cache.encoder_artifact)
-    encoder_stamp(cache).write_text(exporter_fingerprint(), encoding="utf-8")
+    for weights in ENCODERS:
+        place_artifact(tiny, cache.encoder_artifact(weights))
+        encoder_stamp(cache, weights).write_text(exporter_fingerprint(), encoding="utf-8")
     return cache
 
 
@@ -161,8 +193,8 @@ def test_a_whole_run(tmp_path: Path) -> None:
     assert served == [f"marquee --data-dir {data} serve --listen [::1]:0"] * 2
     assert (cache.root / "library").read_text().strip() == str(cache.runtime_library)
     assert "text-encoder" in kinds_present(data / "models")
-    placed = json.loads((data / "models" / "all-mpnet-base-v2" / "manifest.json").read_text())
-    assert placed["kind"] == "text-encoder"
+    placed = data / "models" / ENCODERS[default_encoder()] / "manifest.json"
+    assert json.loads(placed.read_text())["kind"] == "text-encoder"
 
 
 def test_an_interrupted_import_is_made_again(tmp_path: Path) -> None:

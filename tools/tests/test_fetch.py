@@ -170,9 +170,9 @@ def test_something_else_than_an_archive_is_refused(cache: Cache, tmp_path: Path)
 
 
 def test_an_encoder_without_its_stamp_is_exported_again(cache: Cache) -> None:
-    cache.encoder_artifact.mkdir(parents=True)
-    (cache.encoder_artifact / "manifest.json").write_text('{"files": []}')
-    assert not encoder_is_exported(cache)
+    cache.encoder_artifact("int8").mkdir(parents=True)
+    (cache.encoder_artifact("int8") / "manifest.json").write_text('{"files": []}')
+    assert not encoder_is_exported(cache, "int8")
 
 
 def test_the_cache_folder_follows_the_environment() -> None:

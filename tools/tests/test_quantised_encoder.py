@@ -1,0 +1,103 @@
+"""The graph with 8-bit products against the exact pass, on a small random MPNet with outliers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from marquee_models.encoder import main
+from marquee_models.manifest import verify_artifact
+from marquee_models.mpnet import NumpyEncoder
+from marquee_models.quantised_graph import (
+    N_OUTLIERS,
+    build_quantised_graph,
+    find_peaks,
+    quantise,
+)
+from tests.conftest import N_TOKENS, SMALL, Weights
+from tests.test_encoder import run
+
+pytest.importorskip("onnxruntime")
+
+OUTLIERS = [3, 17]
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[list[int]]:
+    random = np.random.default_rng(7)
+    lengths = (2, 3, 9, 40, 131)
+    return [[0, *random.integers(4, N_TOKENS, size=n - 2).tolist(), 2] for n in lengths]
+
+
+@pytest.fixture(scope="module")
+def weights_with_outliers(small_weights: Weights) -> Weights:
+    """As in the real model: two channels of the stream are far larger than the others."""
+    weights = {name: weight.copy() for name, weight in small_weights.items()}
+    for name, weight in weights.items():
+        if name.endswith("LayerNorm.weight"):
+            weight[OUTLIERS] *= 40
+    return weights
+
+
+def test_nearly_equals_the_exact_pass(
+    weights_with_outliers: Weights, texts: list[list[int]]
+) -> None:
+    weights = weights_with_outliers
+    peaks = find_peaks(SMALL, weights, texts)
+    graph = build_quantised_graph(SMALL, weights, peaks).SerializeToString()
+    judge = NumpyEncoder(SMALL, weights)
+    expected = np.array([judge.encode(ids) for ids in texts])
+    alone = np.concatenate([run(graph, [ids]) for ids in texts])
+    assert (alone * expected).sum(axis=1).min() > 0.999
+    np.testing.assert_allclose(run(graph, texts), alone, rtol=0, atol=1e-5, err_msg="company")
+
+
+def test_outliers_are_found_and_matter(
+    weights_with_outliers: Weights, texts: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = weights_with_outliers
+    peaks = find_peaks(SMALL, weights, texts)
+    largest = np.argsort(-peaks["encoder.layer.0.intermediate.dense"])[: len(OUTLIERS)]
+    assert sorted(largest.tolist()) == OUTLIERS
+    judge = NumpyEncoder(SMALL, weights)
+    expected = np.array([judge.encode(ids) for ids in texts])
+
+    def distance() -> float:
+        graph = build_quantised_graph(SMALL, weights, peaks).SerializeToString()
+        found = np.concatenate([run(graph, [ids]) for ids in texts])
+        return float(np.abs(found - expected).max())
+
+    with_outliers = distance()
+    for kind in N_OUTLIERS:
+        monkeypatch.setitem(N_OUTLIERS, kind, 0)
+    assert distance() > 2 * with_outliers
+
+
+def test_weights_are_quantised_by_column_and_zeros_stay() -> None:
+    weight = np.array([[1.0, 0.0, -8.0], [0.5, 0.0, 4.0]])
+    numbers, scale = quantise(weight, axis=0)
+    assert numbers.tolist() == [[127, 0, -127], [64, 0, 64]]
+    np.testing.assert_allclose(numbers * scale, weight, atol=0.04)
+
+
+def test_exports_an_artifact_that_says_what_it_is(
+    small_release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+    calibration = tmp_path / "texts.csv"
+    calibration.write_text("overview\nlove war space\nmusic and love\n", encoding="utf-8")
+    options: list[Any] = ["--max-tokens", "64", "--weights", "int8", "--calibration", calibration]
+    folders = [tmp_path / "one" / "encoder", tmp_path / "two" / "encoder"]
+    for folder in folders:
+        main([str(word) for word in ("--model-dir", small_release, "--out", folder, *options)])
+    manifest = verify_artifact(folders[0])
+    assert manifest["name"] == "all-mpnet-base-v2-int8"
+    assert manifest["probe"]["tolerance"] > 1e-3
+    for path in folders[0].iterdir():
+        assert path.read_bytes() == (folders[1] / path.name).read_bytes(), path.name
+    kinds = {node.op_type for node in onnx.load(folders[0] / "encoder.onnx").graph.node}
+    assert "MatMulIntegerToFloat" in kinds
