@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 
 use super::lane::Stop;
 use super::loading::{Load, LoadError, ModelLoader, Models, Progress};
+use super::query_memory::QueryMemory;
 use super::snapshot::{Base, SemanticSearch};
 use super::status::{ModelChecks, Part};
 use super::throttle::Throttle;
@@ -154,7 +155,7 @@ impl ModelLoader for EncoderLane {
         let space =
             EmbeddingSpace { encoder: format!("{id}/{}", settings.embedding_text.name()), dim: encoder.space().dim };
         let work = Work { shared: &self.shared, base: load.base, progress: load.progress, stop: load.stop };
-        let (search, parts) = search_of(&work, (id, Arc::new(encoder), space.clone()))?;
+        let (search, parts) = search_of(&work, (id, Arc::new(QueryMemory::of(encoder)), space.clone()))?;
         let serving = self.shared.cell.load().and_then(|snapshot| snapshot.semantic.clone());
         let serving = serving.as_ref().map(|semantic| &semantic.scorer as &dyn Scorer);
         let questions = canary::texts(load.base);

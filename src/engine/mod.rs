@@ -20,6 +20,7 @@ mod overlay;
 mod pages;
 mod people;
 mod promotion;
+mod query_memory;
 mod question;
 mod ranking_lane;
 mod reasons;

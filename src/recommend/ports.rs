@@ -24,6 +24,11 @@ pub trait TextEncoder: Send + Sync {
 
     /// One embedding per text, in the same order. Blocks until the model has run.
     fn encode(&self, texts: &[String]) -> Result<Vec<Embedding>, PortError>;
+
+    /// The same for what people ask, some of which is asked again and again.
+    fn encode_queries(&self, texts: &[String]) -> Result<Vec<Embedding>, PortError> {
+        self.encode(texts)
+    }
 }
 
 /// Finds the movies whose embedding is nearest to a given one.

@@ -252,7 +252,7 @@ impl PromptSearch {
         let has_text = !asked.text.is_empty();
         let texts: Vec<String> =
             has_text.then(|| asked.text.clone()).into_iter().chain(asked.without.iter().cloned()).collect();
-        let mut vectors = if texts.is_empty() { Vec::new() } else { encoder.encode(&texts)? };
+        let mut vectors = if texts.is_empty() { Vec::new() } else { encoder.encode_queries(&texts)? };
         let unwanted = vectors.split_off(usize::from(has_text).min(vectors.len()));
         Ok(Meaning { text: vectors.pop(), unwanted })
     }

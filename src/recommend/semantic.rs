@@ -72,7 +72,7 @@ impl Semantic {
         let mut vectors: Vec<Embedding> =
             query.seeds.iter().filter_map(|&movie| self.neighbors.embedding(movie)).collect();
         if let Some(text) = query.text.as_ref().filter(|text| !text.trim().is_empty()) {
-            vectors.extend(self.encoder.encode(std::slice::from_ref(text))?);
+            vectors.extend(self.encoder.encode_queries(std::slice::from_ref(text))?);
         }
         if vectors.len() < 2 {
             return Ok(vectors.pop());

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -24,16 +23,6 @@ def kinds_present(models: Path) -> set[str]:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return kinds
-
-
-def default_encoder(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """8-bit products pay, and are exact, where the processor sums them in one instruction (VNNI);
-    without it sums of pairs saturate."""
-    try:
-        has_instructions = re.search(r"\bavx(512)?_vnni\b", cpuinfo.read_text(encoding="utf-8"))
-    except OSError:
-        has_instructions = None
-    return "int8" if has_instructions else "fp32"
 
 
 def place_encoder(cache: Cache, models: Path, weights: str, is_chosen: bool) -> None:

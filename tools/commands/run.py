@@ -14,7 +14,7 @@ command itself:
   --model-dir DIR   (or MARQUEE_MODEL_DIR) an all-mpnet-base-v2 folder you already have
   --encoder FORM    (or MARQUEE_ENCODER) the text encoder: int8 (8-bit products: faster, smaller,
                     nearly the same vectors) or fp32 (as released). Default: what the data folder
-                    has; else int8 where the processor has instructions for it
+                    has; else fp32
   MARQUEE_CACHE     where fetched files and the build go (default ~/.cache/marquee)
 """
 
@@ -30,8 +30,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from commands.build import claim_target
-from commands.models import default_encoder, kinds_present, place_artifact, place_encoder
-from fetch.places import CHECKOUT, ENCODERS, NETWORK_NAME, Cache, cache_from, child_environment
+from commands.models import kinds_present, place_artifact, place_encoder
+from fetch.places import (
+    CHECKOUT,
+    DEFAULT_ENCODER,
+    ENCODERS,
+    NETWORK_NAME,
+    Cache,
+    cache_from,
+    child_environment,
+)
 from fetch.prepare import prepare
 from fetch.prerequisites import check_prerequisites
 from fetch.report import SetupError, say
@@ -154,7 +162,7 @@ def run(request: Request, cache: Cache) -> int:
     check_prerequisites(rust=True)
     models = request.data_dir / "models"
     is_there = request.encoder is None and "text-encoder" in kinds_present(models)
-    encoder = request.encoder or default_encoder()
+    encoder = request.encoder or DEFAULT_ENCODER
     prepare(cache, request.model_dir, () if is_there else (encoder,))
     environment = child_environment(cache)
     # Large blocks go back to the system when they are freed: some 200 MB after loading the encoder.
