@@ -2,7 +2,7 @@
 //!
 //! Start: store, listener, engine, watch, server, then "ready" to the service manager; the address is told when the
 //! store has been read. Stop: no new connections, requests in flight finish, then watch, engine and store end, each
-//! waiting for its threads. A second signal cuts the drain short. SIGHUP reads the configuration again ([`reload`]).
+//! waiting for its threads. A second signal cuts the drain short. SIGHUP reads the configuration again (`reload`).
 
 mod reload;
 

@@ -1,7 +1,7 @@
 //! Commands that ask: what to watch, what is like a film, who rated what. One file per group of commands.
 //!
 //! A running daemon answers them. Where none runs, this process opens the store and answers with the daemon's own code
-//! ([`Here`]), so that there is one way to ask and one way to print.
+//! ([`Here`](crate::daemon::Here)), so that there is one way to ask and one way to print.
 
 mod answerer;
 mod filters;
