@@ -1,10 +1,11 @@
 //! Live ratings and people's own data.
 
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Daemon, cached, marquee, sample_store};
+use crate::support::{Client, Daemon, cached, marquee, repository, sample_store};
 
 /// The ratings that a person's export has, by movie.
 fn stored(client: &Client, user: usize) -> Vec<(u64, f64)> {
@@ -221,4 +222,32 @@ fn people_like_a_person_are_found() {
     assert!(users.iter().all(|user| user["user_id"] != 196));
     assert!(similarities.is_sorted_by(|left, right| left >= right) && similarities[4] > 0.0, "{similarities:?}");
     assert_eq!(daemon.get("/v1/users/999999/similar").status, 404);
+    the_readme_shows_what_the_commands_print(&daemon);
+}
+
+/// Every `$ marquee …` of the README, asked of a daemon with the data that the README is about.
+fn the_readme_shows_what_the_commands_print(daemon: &Daemon) {
+    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    let mut n_commands = 0;
+    for part in readme.split("\n$ marquee ").skip(1) {
+        let (command, rest) = part.split_once('\n').unwrap();
+        let shown = rest.split("\n$ ").next().unwrap().split("```").next().unwrap();
+        // Words between blanks, or between single quotes.
+        let quoted = command.split('\'').enumerate();
+        let words = quoted.flat_map(
+            |(place, part)| {
+                if place % 2 == 1 { vec![part] } else { part.split_whitespace().collect() }
+            },
+        );
+        let output = Command::new(env!("CARGO_BIN_EXE_marquee"))
+            .args(words)
+            .args(["--server", &format!("http://{}", daemon.address())])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let problem = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said.trim_end(), shown.trim_end(), "{command}: {problem}");
+        n_commands += 1;
+    }
+    assert_eq!(n_commands, 3);
 }
