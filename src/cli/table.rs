@@ -31,9 +31,9 @@ impl Table {
     }
 
     /// A table whose columns stand where their headings say.
-    pub(super) fn of<const N: usize>(headings: [(&str, Side); N]) -> Self {
-        let sides = headings.iter().map(|&(_, side)| side).collect();
-        Self { sides, lines: vec![headings.map(|(heading, _)| heading.to_owned()).to_vec()] }
+    pub(super) fn of<'a>(headings: impl IntoIterator<Item = (&'a str, Side)>) -> Self {
+        let (headings, sides) = headings.into_iter().map(|(heading, side)| (heading.to_owned(), side)).unzip();
+        Self { sides, lines: vec![headings] }
     }
 
     pub(super) fn add(&mut self, cells: Vec<String>) {

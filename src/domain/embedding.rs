@@ -53,6 +53,11 @@ impl Embedding {
     pub fn components(&self) -> &[f32] {
         &self.0
     }
+
+    /// The cosine with another embedding of the same space.
+    pub fn cosine(&self, other: &Self) -> f32 {
+        self.components().iter().zip(other.components()).map(|(one, other)| one * other).sum()
+    }
 }
 
 #[cfg(test)]

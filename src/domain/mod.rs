@@ -19,7 +19,7 @@ pub use catalogue::{Catalogue, Popularity};
 pub use embedding::{Embedding, EmbeddingError, EmbeddingSpace};
 pub use filter::MovieFilter;
 pub use id::{ItemIdx, MovieId, UserId, UserIdx};
-pub use movie::{Movie, Votes};
+pub use movie::{Movie, Votes, imdb_text};
 pub use query::{Query, RatedMovie};
 pub use ranking::{RankedList, Score, ScoredItem};
 pub use rating::{Interaction, MAX_TIMESTAMP_S, Rating, RatingError, RatingMatrix};

@@ -11,6 +11,11 @@ pub struct Votes {
     pub count: u32,
 }
 
+/// A number of IMDb as IMDb writes it.
+pub fn imdb_text(number: u32) -> String {
+    format!("tt{number:07}")
+}
+
 /// A movie. What the sources do not know is `None` or empty, never a made-up value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Movie {

@@ -121,8 +121,7 @@ impl Alikeness {
     pub(super) fn between(&self, one: usize, other: usize) -> f32 {
         let ((left, of_left), (right, of_right)) = (&self.movies[one], &self.movies[other]);
         if let (Some(left), Some(right)) = (left, right) {
-            let cosine: f32 = left.components().iter().zip(right.components()).map(|(one, other)| one * other).sum();
-            return cosine.max(0.0);
+            return left.cosine(right).max(0.0);
         }
         let n_common = of_left.iter().filter(|genre| of_right.contains(genre)).count();
         let n_all = of_left.len() + of_right.len() - n_common;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Shared;
 use super::lane::Stop;
 use super::snapshot::{Base, FittedHybrid};
-use super::status::{Part, PartState};
+use super::status::{Part, PartState, Status};
 use crate::config::RatingPredictor;
 use crate::recommend::ranking::{FittedSignals, LinearRanker, RankingExamples, SignalOptions};
 use crate::recommend::{RatingFacts, RatingModel, RatingOptions};
@@ -19,25 +19,25 @@ const MAX_MODELLED_RATINGS: usize = 2_000_000;
 pub(super) fn fit(shared: &Shared, base: &Arc<Base>, stop: &Stop) {
     let of_base = Arc::downgrade(base);
     fit_hybrid(
-        shared,
+        &shared.status,
         base,
         (stop, &mut |fitted| {
             shared.cell.update_for(&of_base, |snapshot| snapshot.hybrid = Some(Arc::new(fitted)));
         }),
     );
-    if let Some(model) = fit_rating_model(shared, base, stop) {
+    if let Some(model) = fit_rating_model((&shared.status, shared.settings.predicted_rating), base, stop) {
         shared.cell.update_for(&of_base, |snapshot| snapshot.rating_model = Some(Arc::new(model)));
     }
 }
 
 /// Hands over the signals with a plain blend, then with the ranker that learnt to order what they propose.
-pub(super) fn fit_hybrid(shared: &Shared, base: &Base, (stop, serve): (&Stop, &mut dyn FnMut(FittedHybrid))) {
+pub(super) fn fit_hybrid(status: &Status, base: &Base, (stop, serve): (&Stop, &mut dyn FnMut(FittedHybrid))) {
     if base.ratings.is_empty() {
-        shared.status.set_part(Part::Hybrid, nothing_rated());
+        status.set_part(Part::Hybrid, nothing_rated());
         return;
     }
     let started = Instant::now();
-    let building = |what, progress| shared.status.set_part(Part::Hybrid, PartState::Building { what, progress });
+    let building = |what, progress| status.set_part(Part::Hybrid, PartState::Building { what, progress });
     building("fitting the signals", None);
     let options = SignalOptions::default();
     let n_ratings = base.ratings.len();
@@ -62,7 +62,7 @@ pub(super) fn fit_hybrid(shared: &Shared, base: &Base, (stop, serve): (&Stop, &m
     let n_queries = examples.n_queries();
     serve(LinearRanker::fit(&examples));
     tracing::info!(n_queries, seconds = started.elapsed().as_secs_f64(), "hybrid fitted");
-    shared.status.set_part(Part::Hybrid, PartState::Ready(format!("learnt from {n_queries} questions of the past")));
+    status.set_part(Part::Hybrid, PartState::Ready(format!("learnt from {n_queries} questions of the past")));
 }
 
 fn nothing_rated() -> PartState {
@@ -70,13 +70,17 @@ fn nothing_rated() -> PartState {
 }
 
 /// The rating model, where the settings and the number of ratings allow for one.
-pub(super) fn fit_rating_model(shared: &Shared, base: &Base, stop: &Stop) -> Option<RatingModel> {
+pub(super) fn fit_rating_model(
+    (status, predictor): (&Status, RatingPredictor),
+    base: &Base,
+    stop: &Stop,
+) -> Option<RatingModel> {
     if base.ratings.is_empty() {
-        shared.status.set_part(Part::RatingModel, nothing_rated());
+        status.set_part(Part::RatingModel, nothing_rated());
         return None;
     }
     let n_ratings = base.ratings.len();
-    let left_out = if shared.settings.predicted_rating == RatingPredictor::Network {
+    let left_out = if predictor == RatingPredictor::Network {
         Some("the setting recommend.predicted_rating leaves it out".to_owned())
     } else if n_ratings > MAX_MODELLED_RATINGS {
         Some(format!("fitted up to {MAX_MODELLED_RATINGS} ratings, and there are {n_ratings}"))
@@ -84,16 +88,16 @@ pub(super) fn fit_rating_model(shared: &Shared, base: &Base, stop: &Stop) -> Opt
         None
     };
     if let Some(why) = left_out {
-        shared.status.set_part(Part::RatingModel, PartState::Absent { why, required: false });
+        status.set_part(Part::RatingModel, PartState::Absent { why, required: false });
         return None;
     }
     let started = Instant::now();
-    shared.status.set_part(Part::RatingModel, PartState::Building { what: "fitting", progress: None });
+    status.set_part(Part::RatingModel, PartState::Building { what: "fitting", progress: None });
     let (catalogue, ratings) = (Arc::clone(&base.catalogue), Arc::clone(&base.ratings));
     let go_on = || !stop.is_asked();
     let model = RatingModel::fit_unless_stopped(catalogue, ratings, RatingOptions::default(), &go_on)?;
     let RatingFacts { n_samples, n_held_out, .. } = model.facts();
     tracing::info!(n_samples, n_held_out, seconds = started.elapsed().as_secs_f64(), "rating model fitted");
-    shared.status.set_part(Part::RatingModel, PartState::Ready(format!("{n_samples} samples")));
+    status.set_part(Part::RatingModel, PartState::Ready(format!("{n_samples} samples")));
     Some(model)
 }

@@ -101,6 +101,14 @@ pub(super) fn list(desk: &Desk, question: &Question, length: usize) -> Result<Li
     Ok(List { rows, tastes, asked, cold_start: !has_taste })
 }
 
+impl Row {
+    /// A row with one source whose score ranks as it is.
+    fn alone(movie: MovieId, score: f32, (method, kind): (&'static str, SourceKind)) -> Self {
+        let sources = vec![Source { kind, scale: 1.0, offset: 0.0 }];
+        Self { movie, score, method, sources, people: Vec::new() }
+    }
+}
+
 impl Wanted<'_> {
     /// The query without anybody's taste.
     fn query(&self) -> Query {
@@ -181,7 +189,7 @@ impl Wanted<'_> {
             query.excluded.extend(everybody.flat_map(|taste| taste.query.seen()));
             super::search::prompt_rows(&self.desk.snapshot, asked, &query)?
         };
-        let alone = |(movie, score): (MovieId, f32)| self.row(movie, score, (name, SourceKind::Prompt));
+        let alone = |(movie, score): (MovieId, f32)| Row::alone(movie, score, (name, SourceKind::Prompt));
         let mut rows: Vec<Row> = found.into_iter().map(alone).collect();
         if let Some(tastes) = tastes {
             self.heed(&mut rows, tastes)?;
@@ -254,7 +262,10 @@ impl Wanted<'_> {
         let scorer: &dyn Scorer = hybrid.as_ref().map_or(&base.profile_knn, |hybrid| hybrid);
         let Some(taste) = tastes.first().filter(|taste| !taste.query.history.is_empty()) else { return Ok(Vec::new()) };
         let found = scored_in_turn(base, &taste.query, &[scorer])?;
-        Ok(found.into_iter().map(|(movie, score, name)| self.row(movie, score, (name, SourceKind::Taste(0)))).collect())
+        Ok(found
+            .into_iter()
+            .map(|(movie, score, name)| Row::alone(movie, score, (name, SourceKind::Taste(0))))
+            .collect())
     }
 
     /// Movies that all can live with, or that please most on average.
@@ -308,7 +319,7 @@ impl Wanted<'_> {
         let scorer: &dyn Scorer = snapshot.network.as_ref().map_or(&snapshot.base.baseline, |network| &network.ranking);
         let Some(taste) = tastes.first() else { return Ok(Vec::new()) };
         let found = scored_in_turn(&snapshot.base, &taste.query, &[scorer])?;
-        let row = |(movie, score, name)| self.row(movie, score, (name, SourceKind::Prediction));
+        let row = |(movie, score, name)| Row::alone(movie, score, (name, SourceKind::Prediction));
         Ok(found.into_iter().map(row).collect())
     }
 
@@ -319,7 +330,7 @@ impl Wanted<'_> {
         let items: Vec<ItemIdx> = rows.iter().filter_map(|row| base.catalogue.item_idx(row.movie)).collect();
         let (ratings, by) = super::answers::predicted(&self.desk.snapshot, query, &items)?;
         for (row, rating) in rows.iter_mut().zip(ratings) {
-            *row = self.row(row.movie, rating, (by, SourceKind::Prediction));
+            *row = Row::alone(row.movie, rating, (by, SourceKind::Prediction));
         }
         sort(rows);
         Ok(())
@@ -344,15 +355,8 @@ impl Wanted<'_> {
         query.excluded.extend(rows.iter().map(|row| row.movie));
         query.n = query.n.saturating_sub(rows.len());
         let Ok(found) = scored_in_turn(base, &query, &[popularity]) else { return };
-        let row = |(movie, score, name)| self.row(movie, score, (name, SourceKind::Everybody));
+        let row = |(movie, score, name)| Row::alone(movie, score, (name, SourceKind::Everybody));
         rows.extend(found.into_iter().map(row));
-    }
-
-    /// A row with one source whose score ranks as it is.
-    #[expect(clippy::unused_self, reason = "reads as the other makers of rows")]
-    fn row(&self, movie: MovieId, score: f32, (method, kind): (&'static str, SourceKind)) -> Row {
-        let sources = vec![Source { kind, scale: 1.0, offset: 0.0 }];
-        Row { movie, score, method, sources, people: Vec::new() }
     }
 
     /// Whether a movie is still an answer as it is now.

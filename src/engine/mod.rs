@@ -288,9 +288,9 @@ impl Engine {
 
     /// A page of movies for a question.
     pub async fn recommend(&self, question: Question, page: Page) -> Result<Answer<Recommendations>, EngineError> {
-        let asked = question.clone();
+        let asked = one_person(&question);
         let answer = self.answer(move |desk| answers::recommend(desk, &question, &page)).await?;
-        self.offer_to_shadow(&asked, &answer.content);
+        self.offer_to_shadow(asked, &answer.content);
         Ok(answer)
     }
 
@@ -301,18 +301,18 @@ impl Engine {
         n: usize,
         explain: bool,
     ) -> Result<Answer<Recommendations>, EngineError> {
-        let asked = question.clone();
+        let asked = one_person(&question);
         let answer = self.answer(move |desk| answers::recommend_first(desk, &question, (n, explain))).await?;
-        self.offer_to_shadow(&asked, &answer.content);
+        self.offer_to_shadow(asked, &answer.content);
         Ok(answer)
     }
 
     /// What was recommended to one person is what a network that waits may be tried on.
-    fn offer_to_shadow(&self, question: &Question, answer: &Recommendations) {
-        let &[user] = question.people.as_slice() else { return };
+    fn offer_to_shadow(&self, asked: Option<(UserId, i64)>, answer: &Recommendations) {
+        let Some((user, asked_at)) = asked else { return };
         self.shared.shadow.offer(self.shared.rules().shadow_share, || Sample {
             user,
-            asked_at: question.asked_at.unwrap_or(i64::MAX),
+            asked_at,
             movies: answer.movies.iter().map(|movie| movie.movie().id).collect(),
         });
     }
@@ -364,6 +364,12 @@ impl Engine {
         })?;
         Ok(Answer { content: content?, generation, queued: started - asked, worked: started.elapsed() })
     }
+}
+
+/// Who asks and when, where it is one person.
+fn one_person(question: &Question) -> Option<(UserId, i64)> {
+    let &[user] = question.people.as_slice() else { return None };
+    Some((user, question.asked_at.unwrap_or(i64::MAX)))
 }
 
 /// A defect there must not take the answers along: the methods of the base go on serving.

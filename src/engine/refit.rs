@@ -9,12 +9,15 @@ use super::lane::Stop;
 use super::loader;
 use super::loading::LoadError;
 use super::snapshot::{Base, Network, SemanticSearch};
-use super::status::{Part, PartState};
+use super::status::{Part, PartState, Status};
 use super::{Shared, encoder_lane, network_lane};
 use crate::store::{SettingKey, Write};
 
 /// The clock of a wait needs an end.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+
+/// Parts that a fit makes anew.
+const FITTED: [Part; 4] = [Part::Catalogue, Part::Recommenders, Part::Hybrid, Part::RatingModel];
 
 /// Pause after a fit that failed.
 const RETRY_PAUSE: Duration = Duration::from_mins(1);
@@ -160,10 +163,12 @@ fn refit(shared: &Shared, stop: &Stop) -> Result<(), LoadError> {
     let started = Instant::now();
     // Changes after this number are kept in the overlay, whether or not the store is read with them.
     let number = *shared.catalogue_changes.lock().unwrap_or_else(PoisonError::into_inner);
-    let base = Arc::new(loader::load_base(&shared.store, &shared.status)?);
+    // The parts that serve stay ready meanwhile: what is being made has a notice board of its own.
+    let status = Status::default();
+    let base = Arc::new(loader::load_base(&shared.store, &status)?);
     let mut hybrid = None;
-    fit_hybrid(shared, &base, (stop, &mut |fitted| hybrid = Some(Arc::new(fitted))));
-    let rating_model = fit_rating_model(shared, &base, stop).map(Arc::new);
+    fit_hybrid(&status, &base, (stop, &mut |fitted| hybrid = Some(Arc::new(fitted))));
+    let rating_model = fit_rating_model((&status, shared.settings.predicted_rating), &base, stop).map(Arc::new);
     for _ in 0..MAX_ATTEMPTS {
         if stop.is_asked() {
             return Err(LoadError::Environment("the daemon is stopping".to_owned()));
@@ -186,6 +191,9 @@ fn refit(shared: &Shared, stop: &Stop) -> Result<(), LoadError> {
             is_same
         });
         if is_done {
+            for part in FITTED {
+                shared.status.set_part(part, status.part(part));
+            }
             // What runs beside the serving network is for the old rows; its lane prepares it anew.
             shared.shadow.end();
             tracing::info!(seconds = started.elapsed().as_secs_f64(), "ratings and movies fitted anew");

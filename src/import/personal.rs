@@ -13,7 +13,7 @@ use super::rows::{Columns, Fault, Field, Rows};
 use super::session::{Session, Stop};
 use super::value::{is_missing, one_line, parse_f32, parse_year};
 use super::{FileReport, Format, ImportError, ImportOptions, Problem, Reason};
-use crate::domain::{MAX_TIMESTAMP_S, MovieId};
+use crate::domain::{MAX_TIMESTAMP_S, MovieId, imdb_text};
 use crate::understand::title_key;
 
 /// Time of a rating of which only the day is known: noon is the same day nearly everywhere.
@@ -194,7 +194,7 @@ pub fn write_unmatched(path: &Path, unmatched: &[&PersonalRating]) -> Result<(),
             csv.write_record([
                 rating.titles.first().map_or("", String::as_str),
                 &rating.year.map(|year| year.to_string()).unwrap_or_default(),
-                &rating.imdb_id.map(|id| format!("tt{id:07}")).unwrap_or_default(),
+                &rating.imdb_id.map(imdb_text).unwrap_or_default(),
                 &format!("{}", rating.share * 10.0),
                 &rating.timestamp.map(|time| time.to_string()).unwrap_or_default(),
             ])?;

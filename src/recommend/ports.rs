@@ -43,8 +43,7 @@ pub trait NearestNeighbors: Send + Sync {
 
     /// The cosine of the query with each of these movies; `None` for a movie without an embedding.
     fn cosines(&self, query: &Embedding, movies: &[MovieId]) -> Vec<Option<f32>> {
-        let dot = |own: Embedding| own.components().iter().zip(query.components()).map(|(x, y)| x * y).sum();
-        movies.iter().map(|&movie| self.embedding(movie).map(dot)).collect()
+        movies.iter().map(|&movie| self.embedding(movie).map(|own| own.cosine(query))).collect()
     }
 
     /// Number of movies that have an embedding.

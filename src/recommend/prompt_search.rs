@@ -333,10 +333,7 @@ impl PromptSearch {
         let Question { asked, meaning, anchors, .. } = question;
         let weights = self.weights(anchors);
         let Newcomer { movie, figures, vector } = newcomer;
-        let cosine = |other: &Embedding| {
-            let dot = |own: &Embedding| own.components().iter().zip(other.components()).map(|(x, y)| x * y).sum();
-            vector.map_or(0.0, dot)
-        };
+        let cosine = |other: &Embedding| vector.map_or(0.0, |own| own.cosine(other));
         let likeness = |anchor: &Anchor<'_>| {
             weights.anchors * anchor.vector.as_ref().map_or(0.0, cosine)
                 + weights.anchor_genres * share_of_genres(movie, anchor.genres)

@@ -96,12 +96,20 @@ fn a_known_movie_that_changes_or_goes_does_so_in_every_answer_and_stays_so() {
 fn changes_are_taken_into_the_next_fit() {
     let folder = sample_store();
     let daemon = Daemon::start(folder.path());
+    daemon.wait_for_hybrid();
     daemon.send("PUT", "/v1/movies/90001", CLOCKMAKER);
     daemon.send("PUT", "/v1/users/77/ratings/90001", r#"{"rating": 5}"#);
     // Forgetting anybody fits anew at once.
     assert_eq!(daemon.send("DELETE", "/v1/users/4000000000", "").status, 202);
     let popular = "/v1/popular?n=500";
-    daemon.wait_for(popular, |reply| ids(&reply.json()["results"]).contains(&90_001));
+    daemon.wait_for(popular, |reply| {
+        // The fit before serves until the new one is there, and is as ready as it was.
+        let parts = daemon.get("/readyz").json();
+        for part in parts["parts"].as_array().unwrap().iter().take(3) {
+            assert_eq!(part["state"], "ready", "{part}");
+        }
+        ids(&reply.json()["results"]).contains(&90_001)
+    });
     assert_eq!(search(&daemon, "clockmaker of zurich")["movie"]["movie_id"], 90_001);
     assert_eq!(ids(&search(&daemon, "a watchmaker repairs a brass astrolabe")["results"])[0], 90_001);
     assert_eq!(daemon.get("/v1/movies/90001").json()["vote_count"], 1, "its rating counts now");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Daemon, cached, copy_folder, fixture, marquee, repository};
+use crate::support::{Daemon, cached, copy_folder, fixture, marquee, repository, shell_words};
 
 /// Numbers of the README are rounded, and machines differ in the last digits.
 const TOLERANCE: f64 = 0.01;
@@ -70,15 +70,6 @@ fn example(part: &str) -> Option<Example> {
         }
     }
     Some(Example { method, path, body, shown })
-}
-
-/// Words between blanks, or between single quotes.
-fn shell_words(command: &str) -> Vec<String> {
-    let quoted = command.split('\'').enumerate();
-    let words = quoted.flat_map(|(place, part)| {
-        if place % 2 == 1 { vec![part.to_owned()] } else { part.split_whitespace().map(str::to_owned).collect() }
-    });
-    words.collect()
 }
 
 /// Whether everything shown is in the answer; the answer may have more members.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Daemon, cached, marquee, repository, sample_store};
+use crate::support::{Client, Daemon, cached, marquee, repository, sample_store, shell_words};
 
 /// The ratings that a person's export has, by movie.
 fn stored(client: &Client, user: usize) -> Vec<(u64, f64)> {
@@ -232,15 +232,8 @@ fn the_readme_shows_what_the_commands_print(daemon: &Daemon) {
     for part in readme.split("\n$ marquee ").skip(1) {
         let (command, rest) = part.split_once('\n').unwrap();
         let shown = rest.split("\n$ ").next().unwrap().split("```").next().unwrap();
-        // Words between blanks, or between single quotes.
-        let quoted = command.split('\'').enumerate();
-        let words = quoted.flat_map(
-            |(place, part)| {
-                if place % 2 == 1 { vec![part] } else { part.split_whitespace().collect() }
-            },
-        );
         let output = Command::new(env!("CARGO_BIN_EXE_marquee"))
-            .args(words)
+            .args(shell_words(command))
             .args(["--server", &format!("http://{}", daemon.address())])
             .output()
             .unwrap();

@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use super::answerer::CATALOGUE;
 use super::filters::{Filters, Parameters};
 use super::named::film;
-use super::show::{cell, decimal, list, or_nothing};
+use super::show::{cell, decimal, films, list, or_nothing};
 use super::{Asking, Consent, Place};
 use crate::cli::client::Body;
-use crate::cli::table::{Side, Table, printable};
+use crate::cli::table::printable;
 use crate::engine::MovieOrder;
 
 /// Most bytes of a movie's file: far more than a movie may have.
@@ -162,25 +162,7 @@ fn listed(answer: &Value) -> String {
 }
 
 fn table(movies: &[Value]) -> String {
-    let mut table = Table::of([
-        ("Id", Side::Right),
-        ("Title", Side::Left),
-        ("Year", Side::Right),
-        ("Average", Side::Right),
-        ("Votes", Side::Right),
-        ("Genres", Side::Left),
-    ]);
-    for movie in movies {
-        table.add(vec![
-            cell(&movie["movie_id"]),
-            cell(&movie["title"]),
-            cell(&movie["year"]),
-            decimal(&movie["vote_average"], 1),
-            cell(&movie["vote_count"]),
-            cell(&movie["genres"]),
-        ]);
-    }
-    table.to_string()
+    films(movies, &[("Average", "vote_average", 1)]).to_string()
 }
 
 /// A member a line; what is not known is left out.

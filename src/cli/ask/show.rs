@@ -48,29 +48,30 @@ pub(super) fn day(value: &Value) -> String {
     time.map(|time| time.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }
 
+/// A column that only some tables of films have: its head, the member and its places.
+pub(super) type Figure = (&'static str, &'static str, usize);
+
+/// A film a row: id, title and year, the figures, votes and genres.
+pub(super) fn films(movies: &[Value], figures: &[Figure]) -> Table {
+    let heads = figures.iter().map(|&(head, ..)| (head, Side::Right));
+    let mut table = Table::of(
+        [("Id", Side::Right), ("Title", Side::Left), ("Year", Side::Right)]
+            .into_iter()
+            .chain(heads)
+            .chain([("Votes", Side::Right), ("Genres", Side::Left)]),
+    );
+    for movie in movies {
+        let plain = |names: &[&str]| names.iter().map(|&name| cell(&movie[name])).collect::<Vec<_>>();
+        let figures = figures.iter().map(|&(_, member, places)| decimal(&movie[member], places));
+        let front = plain(&["movie_id", "title", "year"]);
+        table.add(front.into_iter().chain(figures).chain(plain(&["vote_count", "genres"])).collect());
+    }
+    table
+}
+
 /// Recommended films; with an explanation, its sentence under the film.
 pub(super) fn recommended(movies: &[Value]) -> String {
-    let mut table = Table::of([
-        ("Id", Side::Right),
-        ("Title", Side::Left),
-        ("Year", Side::Right),
-        ("Predicted", Side::Right),
-        ("Average", Side::Right),
-        ("Votes", Side::Right),
-        ("Genres", Side::Left),
-    ]);
-    for movie in movies {
-        table.add(vec![
-            cell(&movie["movie_id"]),
-            cell(&movie["title"]),
-            cell(&movie["year"]),
-            decimal(&movie["predicted_rating"], 1),
-            decimal(&movie["vote_average"], 1),
-            cell(&movie["vote_count"]),
-            cell(&movie["genres"]),
-        ]);
-    }
-    let lines = table.lines();
+    let lines = films(movies, &[("Predicted", "predicted_rating", 1), ("Average", "vote_average", 1)]).lines();
     let mut text = lines.iter().take(2).fold(String::new(), |text, line| text + line + "\n");
     for (line, movie) in lines.iter().skip(2).zip(movies) {
         // Writing to a string does not fail.
@@ -84,25 +85,7 @@ pub(super) fn recommended(movies: &[Value]) -> String {
 
 /// Films found by what they are like.
 pub(super) fn similar(movies: &[Value]) -> String {
-    let mut table = Table::of([
-        ("Id", Side::Right),
-        ("Title", Side::Left),
-        ("Year", Side::Right),
-        ("Similarity", Side::Right),
-        ("Votes", Side::Right),
-        ("Genres", Side::Left),
-    ]);
-    for movie in movies {
-        table.add(vec![
-            cell(&movie["movie_id"]),
-            cell(&movie["title"]),
-            cell(&movie["year"]),
-            decimal(&movie["similarity"], 3),
-            cell(&movie["vote_count"]),
-            cell(&movie["genres"]),
-        ]);
-    }
-    table.to_string()
+    films(movies, &[("Similarity", "similarity", 3)]).to_string()
 }
 
 /// "Nothing fits." instead of an empty table.

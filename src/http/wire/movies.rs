@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::domain::{Movie, MovieId, Popularity, Votes};
+use crate::domain::{Movie, MovieId, Popularity, Votes, imdb_text};
 use crate::engine::{CatalogueMovie, ListedMovies};
 use crate::http::error::HttpError;
 use crate::http::params::object;
@@ -129,10 +129,6 @@ impl MovieInput {
 
 fn not_understood(error: &serde_json::Error) -> HttpError {
     HttpError::bad_request(format!("The body is not a movie: {error}."))
-}
-
-fn imdb_text(number: u32) -> String {
-    format!("tt{number:07}")
 }
 
 impl From<&Movie> for MovieInput {

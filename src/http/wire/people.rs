@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{MAX_TIMESTAMP_S, MovieId, UserId};
+use crate::domain::{MAX_TIMESTAMP_S, MovieId, UserId, imdb_text};
 use crate::engine::{NewRating, Person, SimilarPerson, StoredRating};
 use crate::http::params::object;
 
@@ -82,7 +82,7 @@ impl<'a> PersonExport<'a> {
                 timestamp: stored.rating.timestamp,
                 title: movie.map(|movie| movie.title.as_str()),
                 year: movie.and_then(|movie| movie.year),
-                imdb_id: movie.and_then(|movie| movie.imdb_id).map(|number| format!("tt{number:07}")),
+                imdb_id: movie.and_then(|movie| movie.imdb_id).map(imdb_text),
                 tmdb_id: movie.and_then(|movie| movie.tmdb_id),
             }
         };

@@ -8,5 +8,5 @@ mod daemon;
 
 pub(crate) use assets::{copy_folder, fixture, repository};
 pub(crate) use cache::cached;
-pub(crate) use client::{Client, PATIENCE, Reply, encoded};
+pub(crate) use client::{Client, PATIENCE, Reply, encoded, shell_words};
 pub(crate) use daemon::{Daemon, marquee, sample_store};
