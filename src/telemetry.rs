@@ -164,6 +164,11 @@ fn describe() {
     metrics::describe_histogram!("marquee_http_request_seconds", "Time to answer a request, by route.");
     metrics::describe_counter!("marquee_model_loads_total", "Artifacts that were tried, by kind and outcome.");
     metrics::describe_counter!("marquee_query_embeddings_total", "Query texts, by whether their embedding was known.");
+    metrics::describe_counter!(
+        "marquee_remembered_answers_total",
+        "Questions for people, by whether the answer was known."
+    );
+    metrics::describe_counter!("marquee_remembered_replies_total", "Texts and titles, by whether the reply was known.");
     metrics::describe_gauge!("marquee_generation", "Number of the snapshot that answers.");
     metrics::describe_gauge!("marquee_embeddings_done", "Movies embedded so far in the space being built.");
     metrics::describe_gauge!("marquee_embeddings_total", "Movies to embed in the space being built.");

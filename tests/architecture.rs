@@ -41,6 +41,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 17] = [
             "http_body_util",
             "matchit",
             "form_urlencoded",
+            "quick_cache",
             "subtle",
             "tokio",
             "serde",

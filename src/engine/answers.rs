@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::EngineError;
+use super::answer_memory::Asked;
 use super::desk::Desk;
-use super::list::list;
-use super::question::{Page, Question, Recommendations, RecommendedMovie};
+use super::list::{Taste, list, tastes_of};
+use super::question::{LONGEST_LIST, Page, Question, Recommendations, RecommendedMovie};
 use super::reasons::explain;
 use super::search::ReadPrompt;
 use super::snapshot::{Base, Snapshot};
@@ -14,13 +15,20 @@ use crate::recommend::{PortError, RecommendError, Scorer, recommend_in_turn};
 
 /// Movies for a question.
 pub(super) fn recommend(desk: &Desk, question: &Question, page: &Page) -> Result<Recommendations, EngineError> {
-    let snapshot = &desk.snapshot;
-    let cut = desk
-        .shared
-        .pages
-        .cut(snapshot.generation, (question, page), || list(desk, question, super::question::LONGEST_LIST))?;
-    let recommended = answer(desk, &cut.list, (cut.rows(), page.explain))?;
-    Ok(Recommendations { next: cut.next, ..recommended })
+    let make = |tastes: Option<Vec<Taste>>| {
+        let make_list = || match tastes {
+            Some(tastes) => list(desk, question, (LONGEST_LIST, tastes)),
+            None => list(desk, question, (LONGEST_LIST, tastes_of(desk, question, LONGEST_LIST)?)),
+        };
+        let cut = desk.shared.pages.cut(desk.snapshot.generation, (question, page), make_list)?;
+        let recommended = answer(desk, &cut.list, (cut.rows(), page.explain))?;
+        Ok(Recommendations { next: cut.next, ..recommended })
+    };
+    if page.cursor.is_some() || page.explain {
+        return make(None);
+    }
+    let tastes = tastes_of(desk, question, LONGEST_LIST)?;
+    remembered(desk, (question, page.n, true), tastes, |tastes| make(Some(tastes)))
 }
 
 /// The same for the first `n` alone, which need not be kept for further pages.
@@ -29,8 +37,33 @@ pub(super) fn recommend_first(
     question: &Question,
     (n, explained): (usize, bool),
 ) -> Result<Recommendations, EngineError> {
-    let list = list(desk, question, n)?;
-    answer(desk, &list, (&list.rows, explained))
+    let make = |tastes| {
+        let list = list(desk, question, (n, tastes))?;
+        answer(desk, &list, (&list.rows, explained))
+    };
+    let tastes = tastes_of(desk, question, n)?;
+    if explained { make(tastes) } else { remembered(desk, (question, n, false), tastes, make) }
+}
+
+/// The answer that this generation gave before to the same question and histories; else what `make` makes of them.
+fn remembered(
+    desk: &Desk,
+    (question, n, has_pages): (&Question, usize, bool),
+    tastes: Vec<Taste>,
+    make: impl FnOnce(Vec<Taste>) -> Result<Recommendations, EngineError>,
+) -> Result<Recommendations, EngineError> {
+    let memory = &desk.snapshot.answers;
+    let asked_at = tastes.first().and_then(|taste| taste.query.asked_at);
+    let asked = Asked { question: Question { asked_at, ..question.clone() }, n, has_pages };
+    let key = asked.key(tastes.iter().map(|taste| taste.query.history.as_slice()));
+    // A first page is good as long as the next one can be had.
+    let is_good = |known: &Recommendations| known.next.as_ref().is_none_or(|cursor| desk.shared.pages.keeps(cursor));
+    if let Some(known) = memory.get(key, &asked).filter(is_good) {
+        return Ok(known);
+    }
+    let answer = make(tastes)?;
+    memory.keep(key, asked, &answer);
+    Ok(answer)
 }
 
 fn answer(

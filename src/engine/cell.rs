@@ -53,7 +53,7 @@ impl SnapshotCell {
         })
     }
 
-    /// Replaces the overlay. Nothing large is freed with the old one, so nobody waits for its last reader.
+    /// Replaces the overlay. No model is freed with the old one, so nobody waits for its last reader.
     pub(super) fn replace_overlay(&self, overlay: Arc<Overlay>) {
         self.replace(|snapshot| {
             snapshot.overlay = overlay;
@@ -69,6 +69,7 @@ impl SnapshotCell {
             return None;
         }
         next.generation += 1;
+        next.answers = Arc::default();
         metrics::gauge!("marquee_generation").set(next.generation as f64);
         self.current.store(Some(Arc::new(next)));
         Some(current)

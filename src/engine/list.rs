@@ -77,10 +77,19 @@ struct Wanted<'a> {
     length: usize,
 }
 
-/// The list for a question, at most so long.
-pub(super) fn list(desk: &Desk, question: &Question, length: usize) -> Result<List, EngineError> {
-    let wanted = Wanted { desk, question, length: length.min(LONGEST_LIST) };
-    let tastes = wanted.tastes()?;
+/// Everybody's history with what the question brings along, for a list that is at most so long. Nobody leaves out less
+/// than all.
+pub(super) fn tastes_of(desk: &Desk, question: &Question, length: usize) -> Result<Vec<Taste>, EngineError> {
+    Wanted::of(desk, question, length).tastes()
+}
+
+/// The list for a question and its tastes, at most so long.
+pub(super) fn list(
+    desk: &Desk,
+    question: &Question,
+    (length, tastes): (usize, Vec<Taste>),
+) -> Result<List, EngineError> {
+    let wanted = Wanted::of(desk, question, length);
     let asked = question.prompt.as_ref().map(|prompt| wanted.understand(prompt));
     let has_taste = tastes.iter().any(|taste| !taste.query.history.is_empty());
     let mut rows = match (&asked, question.rank_by) {
@@ -109,7 +118,11 @@ impl Row {
     }
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    fn of(desk: &'a Desk, question: &'a Question, length: usize) -> Self {
+        Self { desk, question, length: length.min(LONGEST_LIST) }
+    }
+
     /// The query without anybody's taste.
     fn query(&self) -> Query {
         let Question { filter, excluded, include_seen, asked_at, .. } = self.question;
@@ -127,7 +140,6 @@ impl Wanted<'_> {
         }
     }
 
-    /// Everybody's history with what the question brings along; nobody leaves out less than all.
     fn tastes(&self) -> Result<Vec<Taste>, EngineError> {
         let given = self.given();
         let people: Vec<Option<UserId>> = match self.question.people.as_slice() {

@@ -3,6 +3,7 @@
 //! A request takes a permit (none free: refused at once), loads the snapshot once, and is answered by synchronous code
 //! on the blocking pool. Loading, embedding and reloading happen on threads of their own and end in one swap.
 
+mod answer_memory;
 mod answers;
 mod background_fit;
 mod canary;

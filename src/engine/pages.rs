@@ -81,6 +81,11 @@ impl Pages {
         let next = (end < list.rows.len()).then(|| format!("{:x}.{:016x}.{end:x}", key.0, key.1));
         Ok(Cut { list, rows: start..end, next })
     }
+
+    /// Whether the list that a cursor points into can still be had.
+    pub(super) fn keeps(&self, cursor: &str) -> bool {
+        parse(cursor).is_some_and(|(key, _)| self.0.get(&key).is_some())
+    }
 }
 
 fn parse(cursor: &str) -> Option<(Key, usize)> {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use super::answer_memory::AnswerMemory;
 use super::overlay::Overlay;
 use crate::artifact::ArtifactId;
 use crate::domain::{Catalogue, EmbeddingSpace, ItemIdx, MovieId, RatingMatrix};
@@ -79,6 +80,8 @@ pub(super) struct Snapshot {
     pub(super) rating_model: Option<Arc<RatingModel>>,
     /// Without one, the ranker fitted from the store orders.
     pub(super) ranking_model: Option<Arc<RankingModel>>,
+    /// What this generation has answered.
+    pub(super) answers: Arc<AnswerMemory>,
 }
 
 impl Snapshot {
@@ -93,6 +96,7 @@ impl Snapshot {
             hybrid: None,
             rating_model: None,
             ranking_model: None,
+            answers: Arc::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod handlers;
 mod hosts;
 mod model_wire;
 mod params;
+mod reply_memory;
 mod respond;
 mod route;
 mod server;

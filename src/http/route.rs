@@ -153,6 +153,11 @@ impl Route {
         }
     }
 
+    /// Whether the same question to the same generation always has the same answer: not where the store is read, too.
+    pub(super) fn depends_on_generation_alone(self) -> bool {
+        matches!(self, Self::TitleOrPrompt | Self::Search | Self::Titles | Self::Similar)
+    }
+
     /// What it wants in the body.
     pub(super) fn body(self) -> Option<BodyKind> {
         match self {

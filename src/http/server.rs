@@ -22,6 +22,7 @@ use super::access::Keys;
 use super::error::{ErrorCode, HttpError};
 use super::hosts::Hosts;
 use super::params::Params;
+use super::reply_memory::ReplyMemory;
 use super::respond::{Reply, problem_reply, set_header};
 use super::route::{BodyKind, Call, Found, Routes, dispatch};
 use super::stream::{Activity, PatientStream};
@@ -45,6 +46,7 @@ pub(super) struct Door {
     hosts: Hosts,
     keys: Keys,
     routes: Routes,
+    replies: ReplyMemory,
     request_ids: RequestIds,
 }
 
@@ -73,8 +75,8 @@ impl Server {
     ) -> Self {
         let (config, keys) = settings;
         let hosts = Hosts::new(&config);
-        let (routes, request_ids) = (Routes::new(), RequestIds::default());
-        let door = Door { engine, config, metrics_page, hosts, keys, routes, request_ids };
+        let (routes, replies, request_ids) = (Routes::new(), ReplyMemory::default(), RequestIds::default());
+        let door = Door { engine, config, metrics_page, hosts, keys, routes, replies, request_ids };
         Self { listener, door: Arc::new(door) }
     }
 
@@ -207,10 +209,7 @@ async fn answer(door: &Arc<Door>, request: Request<Incoming>, peer: IpAddr) -> R
     let is_head = request.method() == Method::HEAD;
     let found = door.routes.find(request.method(), request.uri().path());
     let template = if let Found::Route(route, _) = &found { route.template() } else { "unknown" };
-    let work = async {
-        let call = admit(door, request, found, peer).await?;
-        dispatch(door, &call).await
-    };
+    let work = reply(door, request, found, peer);
     let outcome = tokio::time::timeout(door.config.request_timeout, work).await.unwrap_or_else(|_| {
         Err(HttpError::new(ErrorCode::Timeout, "The request was given up; try again when the daemon is less busy."))
     });
@@ -224,6 +223,23 @@ async fn answer(door: &Arc<Door>, request: Request<Incoming>, peer: IpAddr) -> R
     }
     report(template, &response, started.elapsed(), &request_id);
     response
+}
+
+/// The reply that is remembered, or a handler's.
+async fn reply(door: &Arc<Door>, request: Request<Incoming>, found: Found, peer: IpAddr) -> Result<Reply, HttpError> {
+    let asked = match &found {
+        Found::Route(route, _) => ReplyMemory::asked(*route, request.uri(), door.engine.generation()),
+        Found::OtherMethods(_) | Found::Nothing => None,
+    };
+    let call = admit(door, request, found, peer).await?;
+    if let Some(reply) = asked.as_ref().and_then(|asked| door.replies.get(asked)) {
+        return Ok(reply);
+    }
+    let reply = dispatch(door, &call).await?;
+    if let Some(asked) = asked {
+        door.replies.keep(asked, &reply);
+    }
+    Ok(reply)
 }
 
 /// Everything that is checked before a handler sees a request, and its body.

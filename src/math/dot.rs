@@ -26,9 +26,14 @@ pub fn dot_bf16(left: &[u16], right: &[f32]) -> f32 {
     Arch::new().dispatch(HalfDot { left, right })
 }
 
-/// The dot product of a vector of small integers with each row of a matrix of them.
+/// The dot product of a vector of small integers, from −127 to 127, with each row of a matrix of them.
 pub fn dots_i8(vector: &[i8], rows: &[i8]) -> Vec<i32> {
     let mut dots = vec![0; rows.len() / vector.len().max(1)];
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        simd.vectorize(BytePairDots { simd, vector, rows, dots: &mut dots });
+        return dots;
+    }
     Arch::new().dispatch(RowDots { vector, rows, dots: &mut dots });
     dots
 }
@@ -98,6 +103,48 @@ impl NullaryFnOnce for RowDots<'_> {
             let mut sum = 0_i32;
             for (&x, &y) in row.iter().zip(self.vector) {
                 // 2^17 products of 127² fit; checked sums would not become wide.
+                sum = sum.wrapping_add(i32::from(x).wrapping_mul(i32::from(y)));
+            }
+            *dot = sum;
+        }
+    }
+}
+
+/// The same by the instruction that multiplies bytes without a sign by bytes with one and adds neighbours: with the sign
+/// of the one given to the other, and no sum of two above 2 · 127², it is exact. Twice as quick as widening first, and
+/// then as quick as the numbers come from the cache.
+#[cfg(target_arch = "x86_64")]
+struct BytePairDots<'a> {
+    simd: pulp::x86::V3,
+    vector: &'a [i8],
+    rows: &'a [i8],
+    dots: &'a mut [i32],
+}
+
+#[cfg(target_arch = "x86_64")]
+impl NullaryFnOnce for BytePairDots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        const WIDTH: usize = 32;
+        let (avx, avx2) = (self.simd.avx, self.simd.avx2);
+        let ones = avx._mm256_set1_epi16(1);
+        let (lanes, rest) = self.vector.as_chunks::<WIDTH>();
+        for (dot, row) in self.dots.iter_mut().zip(self.rows.chunks_exact(self.vector.len().max(1))) {
+            let (row_lanes, row_rest) = row.as_chunks::<WIDTH>();
+            let mut sums = avx._mm256_setzero_si256();
+            for (x, y) in row_lanes.iter().zip(lanes) {
+                let (x, y) = (pulp::cast(*x), pulp::cast(*y));
+                let pairs = avx2._mm256_maddubs_epi16(avx2._mm256_abs_epi8(y), avx2._mm256_sign_epi8(x, y));
+                sums = avx2._mm256_add_epi32(sums, avx2._mm256_madd_epi16(pairs, ones));
+            }
+            let sums: [i32; 8] = pulp::cast(sums);
+            let mut sum = 0_i32;
+            for lane in sums {
+                sum = sum.wrapping_add(lane);
+            }
+            for (&x, &y) in row_rest.iter().zip(rest) {
                 sum = sum.wrapping_add(i32::from(x).wrapping_mul(i32::from(y)));
             }
             *dot = sum;
@@ -210,9 +257,17 @@ mod tests {
         let (mut matrix, mut right) = ([[1.0; 2]; 2], [0.0; 2]);
         add_observations((&mut matrix, &mut right), [(2.0, &[1.0, 3.0])].into_iter());
         assert_eq!((matrix, right), ([[3.0, 7.0], [7.0, 19.0]], [3.0, 9.0]));
-        let rows: Vec<i8> = (0..2_304_i32).map(|place| (place * 37 % 255 - 127) as i8).collect();
-        let vector = &rows[768..1_536];
-        let plain = |row: &[i8]| row.iter().zip(vector).map(|(&x, &y)| i32::from(x) * i32::from(y)).sum::<i32>();
-        assert_eq!(dots_i8(vector, &rows), rows.chunks(768).map(plain).collect::<Vec<_>>());
+        for n in [1, 31, 32, 77, 768] {
+            let rows: Vec<i8> = (0..3 * n)
+                .map(|place| (place * 37 % 255) as u8)
+                .map(|byte| byte.wrapping_sub(127).cast_signed())
+                .collect();
+            for vector in [&rows[n..2 * n], &vec![127; n], &vec![-127; n]] {
+                let plain =
+                    |row: &[i8]| row.iter().zip(vector).map(|(&x, &y)| i32::from(x) * i32::from(y)).sum::<i32>();
+                let rows = [&rows, vector].concat();
+                assert_eq!(dots_i8(vector, &rows), rows.chunks(n).map(plain).collect::<Vec<_>>(), "{n}");
+            }
+        }
     }
 }
