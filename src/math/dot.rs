@@ -38,8 +38,8 @@ pub fn dots_i8(vector: &[i8], rows: &[i8]) -> Vec<i32> {
     dots
 }
 
-/// Adds to the sums each row times its factor, row after row.
-pub fn add_rows<'a>(sums: &mut [f32], rows: impl Iterator<Item = (f32, &'a [f32])>) {
+/// Adds to the sums each row of bfloat16 numbers times its factor, row after row.
+pub fn add_rows<'a>(sums: &mut [f32], rows: impl Iterator<Item = (f32, &'a [u16])>) {
     Arch::new().dispatch(RowSums { sums, rows });
 }
 
@@ -206,14 +206,14 @@ struct RowSums<'s, I> {
     rows: I,
 }
 
-impl<'a, I: Iterator<Item = (f32, &'a [f32])>> NullaryFnOnce for RowSums<'_, I> {
+impl<'a, I: Iterator<Item = (f32, &'a [u16])>> NullaryFnOnce for RowSums<'_, I> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
         for (factor, row) in self.rows {
-            for (sum, value) in self.sums.iter_mut().zip(row) {
-                *sum += factor * value;
+            for (sum, &value) in self.sums.iter_mut().zip(row) {
+                *sum += factor * from_bf16(value);
             }
         }
     }
@@ -247,7 +247,7 @@ mod tests {
             let plain: f32 = left.iter().zip(&right).map(|(&x, y)| from_bf16(x) * y).sum();
             assert!((dot_bf16(&left, &right) - plain).abs() < 1e-4, "{n}");
         }
-        let rows = [[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]];
+        let rows = [[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]].map(|row| row.map(to_bf16));
         let mut sums = [0.5; 3];
         add_rows(&mut sums, [2.0, 0.1].into_iter().zip(rows.iter().map(|row| &row[..])));
         assert_eq!(sums, [3.5, 6.5, 9.5]);

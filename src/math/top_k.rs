@@ -15,29 +15,40 @@ pub fn top_k<T>(mut items: Vec<T>, k: usize, order: impl Fn(&T, &T) -> Ordering)
     items
 }
 
-/// Strides whose largest numbers bound the best from below.
-const STRIDES: usize = 256;
+/// Numbers that are looked at together.
+const BLOCK: usize = 16;
 
 /// The rows of the `k` largest numbers above zero, largest first, equal ones by ascending row. For `k` far below the
-/// number of rows this reads the numbers twice and sorts a few.
+/// number of rows this reads the numbers once, a part of them twice, and sorts a few.
 pub fn best_rows(values: &[f32], k: usize) -> Vec<u32> {
-    // The largest of each of 256 strides: the k-th largest of these is one that k numbers reach.
-    let mut largest = [0.0_f32; STRIDES];
-    let (whole, rest) = values.as_chunks::<STRIDES>();
-    for chunk in whole.iter().map(|chunk| &chunk[..]).chain([rest]) {
-        for (most, &value) in largest.iter_mut().zip(chunk) {
-            *most = if value > *most { value } else { *most };
-        }
-    }
-    let bound = if (1..=STRIDES).contains(&k) {
-        *largest.select_nth_unstable_by(k - 1, |left, right| right.total_cmp(left)).1
+    let largest: Vec<f32> = values.chunks(BLOCK).map(largest_of).collect();
+    // The k-th largest block has a number that k numbers reach.
+    let bound = if (1..=largest.len()).contains(&k) {
+        *largest.clone().select_nth_unstable_by(k - 1, |left, right| right.total_cmp(left)).1
     } else {
         0.0
     };
-    let reaching = (0_u32..).zip(values).filter(|&(_, &value)| value > 0.0 && value >= bound);
-    let reaching: Vec<(u32, f32)> = reaching.map(|(row, &value)| (row, value)).collect();
+    let mut reaching: Vec<(u32, f32)> = Vec::with_capacity(2 * k.min(values.len()));
+    for (block, _) in largest.iter().enumerate().filter(|&(_, &most)| most > 0.0 && most >= bound) {
+        let start = block * BLOCK;
+        let of_block = values[start..].iter().take(BLOCK).zip(start..);
+        reaching.extend(of_block.filter(|&(&value, _)| value > 0.0 && value >= bound).map(|(&v, row)| (row as u32, v)));
+    }
     let order = |left: &(u32, f32), right: &(u32, f32)| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0));
     top_k(reaching, k, order).into_iter().map(|(row, _)| row).collect()
+}
+
+/// The largest number of a block that is above zero, else zero.
+fn largest_of(block: &[f32]) -> f32 {
+    // Side by side, so that the processor compares several at once.
+    let mut lanes = [0.0_f32; 4];
+    let (whole, rest) = block.as_chunks::<4>();
+    for chunk in whole.iter().map(|chunk| &chunk[..]).chain([rest]) {
+        for (most, &value) in lanes.iter_mut().zip(chunk) {
+            *most = if value > *most { value } else { *most };
+        }
+    }
+    lanes.into_iter().fold(0.0, f32::max)
 }
 
 #[cfg(test)]

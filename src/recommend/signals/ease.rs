@@ -9,7 +9,7 @@ use faer::{Mat, Side};
 use rayon::prelude::*;
 
 use super::{Preferences, Profile, Signal};
-use crate::math::add_rows;
+use crate::math::{add_rows, from_bf16, to_bf16};
 
 /// Ridge λ. With preference weights the optimum is flat between 50 and 200 on data sets of 10⁵ to 10⁷ ratings.
 const RIDGE: f32 = 100.0;
@@ -25,8 +25,8 @@ pub struct Ease {
     positions: Vec<u32>,
     /// Position → catalogue row.
     items: Vec<u32>,
-    /// Row j = movie of the history, column i = scored movie.
-    weights: Vec<f32>,
+    /// Row j = movie of the history, column i = scored movie; bfloat16, whose three digits are more than the data hold.
+    weights: Vec<u16>,
 }
 
 impl Ease {
@@ -43,13 +43,13 @@ impl Ease {
         drop(gram);
         // λ on the diagonal makes it positive definite whatever the data.
         let weights = matrix.llt(Side::Lower).map_or_else(
-            |_| vec![0.0; n * n],
+            |_| vec![to_bf16(0.0); n * n],
             |factor| {
                 let inverse = factor.inverse();
                 let weight = |j: usize, i: usize| {
                     if i == j { 0.0 } else { -inverse[(j, i)] / inverse[(i, i)] }
                 };
-                (0..n * n).into_par_iter().map(|cell| weight(cell / n, cell % n)).collect()
+                (0..n * n).into_par_iter().map(|cell| to_bf16(weight(cell / n, cell % n))).collect()
             },
         );
         Self { positions, items, weights }
@@ -64,7 +64,7 @@ impl Ease {
     pub fn weight(&self, from: usize, to: usize) -> f32 {
         match (self.positions[from], self.positions[to]) {
             (OUTSIDE, _) | (_, OUTSIDE) => 0.0,
-            (from, to) => self.weights[from as usize * self.items.len() + to as usize],
+            (from, to) => from_bf16(self.weights[from as usize * self.items.len() + to as usize]),
         }
     }
 }
