@@ -116,3 +116,44 @@ fn changes_are_taken_into_the_next_fit() {
     assert_eq!(daemon.send("DELETE", "/v1/movies/90001", "").status, 200);
     assert!(!ids(&daemon.get(popular).json()["results"]).contains(&90_001));
 }
+
+#[test]
+fn what_was_answered_before_is_remembered_until_something_changes() {
+    let folder = sample_store();
+    let daemon = Daemon::start(folder.path());
+    // Then nothing is fitted any more, and the generation stays.
+    daemon.wait_for("/readyz", |reply| {
+        let is_fitting = |part: &Value| part["state"] == "waiting" || part["state"] == "building";
+        !reply.json()["parts"].as_array().unwrap().iter().any(is_fitting)
+    });
+    let path = "/v1/search?prompt=a%20watchmaker%20repairs%20an%20astrolabe&n=5";
+    let is_remembered = |reply: &crate::support::Reply| reply.header("server-timing").unwrap().contains("cache");
+    let first = daemon.get(path);
+    let again = daemon.get(path);
+    assert!(!is_remembered(&first) && is_remembered(&again));
+    assert_eq!((first.status, &first.body), (again.status, &again.body));
+    for header in ["content-type", "x-marquee-generation", "cache-control"] {
+        assert_eq!(first.header(header), again.header(header), "{header}");
+    }
+    assert_ne!(first.header("x-request-id"), again.header("x-request-id"));
+
+    assert_eq!(daemon.send("PUT", "/v1/movies/90001", CLOCKMAKER).status, 201);
+    let changed = daemon.get(path);
+    assert!(!is_remembered(&changed));
+    assert_eq!(ids(&changed.json()["results"])[0], 90_001);
+
+    // What a person rates counts at once, although nothing else has changed.
+    let titles = || daemon.get("/user_recommend/1?top_k=12").json()["recommendations"].clone();
+    let before = titles();
+    assert_eq!(titles(), before);
+    let best = before[0]["movie_id"].as_u64().unwrap();
+    let rated = daemon.send("PUT", &format!("/v1/users/1/ratings/{best}"), r#"{"rating": 4}"#);
+    assert!([200, 201].contains(&rated.status), "{}", rated.body);
+    assert!(!ids(&titles()).contains(&best));
+    assert_eq!(daemon.send("DELETE", &format!("/v1/users/1/ratings/{best}"), "").status, 200);
+    assert!(ids(&titles()).contains(&best));
+    let hits = daemon.get("/metrics").body;
+    let count =
+        |name: &str| hits.lines().any(|line| line.starts_with(name) && line.contains("hit") && !line.ends_with(" 0"));
+    assert!(count("marquee_remembered_replies_total") && count("marquee_remembered_answers_total"));
+}
