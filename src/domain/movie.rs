@@ -31,6 +31,8 @@ pub struct Movie {
     pub genres: Vec<String>,
     /// What the film is about, in a few sentences.
     pub overview: Option<String>,
+    /// The same told by somebody else: searched beside the overview, which is what is shown.
+    pub synopsis: Option<String>,
     /// Number in IMDb's `tt…` identifier.
     pub imdb_id: Option<u32>,
     /// TMDB identifier.
@@ -60,6 +62,12 @@ impl Movie {
         Ok(())
     }
 
+    /// What is told of its content, joined by a space; may be empty.
+    pub fn description(&self) -> String {
+        let texts = [&self.overview, &self.synopsis].into_iter().flatten().map(|text| text.trim());
+        texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
     /// A movie of which only id and title are known.
     pub fn new(id: MovieId, title: impl Into<String>) -> Self {
         Self {
@@ -69,6 +77,7 @@ impl Movie {
             year: None,
             genres: Vec::new(),
             overview: None,
+            synopsis: None,
             imdb_id: None,
             tmdb_id: None,
             language: None,

@@ -289,7 +289,7 @@ fn newcomer_neighbours(
 ) -> Result<Vec<RecommendedMovie>, EngineError> {
     let Some((catalogue, item)) = snapshot.find(movie) else { return Ok(Vec::new()) };
     let described = catalogue.movie(item);
-    let text = format!("{} {}", described.genres.join(" "), described.overview.as_deref().unwrap_or_default());
+    let text = format!("{} {}", described.genres.join(" "), described.description());
     let asked = Understood { text: text.trim().to_owned(), ..Understood::default() };
     let mut query = Query { n: top_k, ..unchanged(snapshot, filter) };
     query.excluded.insert(movie);

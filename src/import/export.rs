@@ -29,7 +29,17 @@ pub fn export(dir: &Path, catalogue: &Catalogue, ratings: &RatingMatrix) -> Resu
 
 fn write_movies(file: &mut dyn Write, catalogue: &Catalogue) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(file);
-    csv.write_record(["movieId", "title", "year", "genres", "vote_average", "vote_count", "popularity", "overview"])?;
+    csv.write_record([
+        "movieId",
+        "title",
+        "year",
+        "genres",
+        "vote_average",
+        "vote_count",
+        "popularity",
+        "overview",
+        "synopsis",
+    ])?;
     for (row, movie) in catalogue.movies().iter().enumerate() {
         let figures = catalogue.popularity(ItemIdx(row as u32));
         let genres: Vec<String> = movie.genres.iter().map(|genre| genre.replace('|', "/")).collect();
@@ -42,6 +52,7 @@ fn write_movies(file: &mut dyn Write, catalogue: &Catalogue) -> io::Result<()> {
             &figures.vote_count.to_string(),
             &figures.popularity.to_string(),
             movie.overview.as_deref().unwrap_or_default(),
+            movie.synopsis.as_deref().unwrap_or_default(),
         ])?;
     }
     csv.flush()

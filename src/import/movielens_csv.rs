@@ -28,10 +28,11 @@ struct MovieColumns {
     genres: Option<Field>,
     year: Option<Field>,
     overview: Option<Field>,
+    synopsis: Option<Field>,
     figures: Figures,
 }
 
-/// Reads `movies.csv`: `movieId,title,genres`, and where there are: `year,overview,vote_average,vote_count,popularity`.
+/// Reads `movies.csv`: `movieId,title,genres`, and where there are: `year`, `overview`, `synopsis` and figures.
 pub(super) fn read_movies(path: &Path, links: &Links, session: &mut Session<'_>) -> Result<(), ImportError> {
     let mut rows = Rows::open_csv(path)?;
     let header = rows.header()?;
@@ -41,6 +42,7 @@ pub(super) fn read_movies(path: &Path, links: &Links, session: &mut Session<'_>)
         genres: header.find("genres"),
         year: header.find("year"),
         overview: header.find("overview"),
+        synopsis: header.find("synopsis"),
         figures: Figures::find(&header),
     };
     session.each_row(&mut rows, |session, rows| {
@@ -67,6 +69,7 @@ fn parse_movie(session: &mut Session<'_>, rows: &Rows, columns: &MovieColumns) -
     movie.year = year.or(parsed.year);
     movie.genres = session.optional(rows, columns.genres, |text| Some(split_genres(text, '|'))).unwrap_or_default();
     movie.overview = session.optional(rows, columns.overview, |text| Some(overview(text))).flatten();
+    movie.synopsis = session.optional(rows, columns.synopsis, |text| Some(overview(text))).flatten();
     columns.figures.read(session, rows, &mut movie);
     Ok(movie)
 }

@@ -116,6 +116,8 @@ pub struct ImportReport {
     pub movies_with_overview: u64,
     /// Overviews joined by title and year from `overviews.csv`.
     pub overviews_joined: u64,
+    /// The same for movies with an overview of their own, which have two texts now.
+    pub synopses_joined: u64,
     /// Ratings handed over, before the receiver resolves repetitions of one user and movie.
     pub ratings: u64,
     /// Every file in reading order.
@@ -132,6 +134,7 @@ impl ImportReport {
             movies: 0,
             movies_with_overview: 0,
             overviews_joined: 0,
+            synopses_joined: 0,
             ratings: 0,
             files: Vec::new(),
             problems: Vec::new(),
@@ -162,6 +165,9 @@ impl fmt::Display for ImportReport {
         write!(f, "{} movies ({} with an overview", self.movies, self.movies_with_overview)?;
         if self.overviews_joined > 0 {
             write!(f, ", {} of them joined by title and year", self.overviews_joined)?;
+        }
+        if self.synopses_joined > 0 {
+            write!(f, ", {} with a second text to search", self.synopses_joined)?;
         }
         write!(f, "), {} ratings", self.ratings)?;
         if self.ratings == 0 {

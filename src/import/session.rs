@@ -157,7 +157,8 @@ impl<'a> Session<'a> {
         value
     }
 
-    /// Hands a movie over, cut to the limits and with an overview where one is known.
+    /// Hands a movie over, cut to the limits and with an overview where one is known; for a movie with an overview of its
+    /// own that is a synopsis.
     pub(super) fn movie(&mut self, rows: &Rows, field: Field, mut movie: Movie) -> Result<(), Stop> {
         if movie.title.is_empty() {
             return Err(Fault { reason: Reason::EmptyText, field }.into());
@@ -168,10 +169,14 @@ impl<'a> Session<'a> {
         if cut_to_limits(&mut movie) {
             self.note(rows, Fault { reason: Reason::ValueShortened, field });
         }
+        let sources = [self.overviews.as_ref(), self.options.overviews.as_ref()];
+        let known = sources.into_iter().flatten().find_map(|known| known.find(&movie)).map(str::to_owned);
         if movie.overview.is_none() {
-            let sources = [self.overviews.as_ref(), self.options.overviews.as_ref()];
-            movie.overview = sources.into_iter().flatten().find_map(|known| known.find(&movie)).map(str::to_owned);
+            movie.overview = known;
             self.report.overviews_joined += u64::from(movie.overview.is_some());
+        } else if movie.synopsis.is_none() && known != movie.overview {
+            movie.synopsis = known;
+            self.report.synopses_joined += u64::from(movie.synopsis.is_some());
         }
         self.report.movies += 1;
         self.report.movies_with_overview += u64::from(movie.overview.is_some());
@@ -199,8 +204,8 @@ fn cut_to_limits(movie: &mut Movie) -> bool {
     for title in &mut movie.alternative_titles {
         cut |= shorten(title, MAX_TITLE_BYTES);
     }
-    if let Some(overview) = &mut movie.overview {
-        cut |= shorten(overview, MAX_OVERVIEW_BYTES);
+    for text in [&mut movie.overview, &mut movie.synopsis].into_iter().flatten() {
+        cut |= shorten(text, MAX_OVERVIEW_BYTES);
     }
     cut |= movie.genres.len() > MAX_GENRES;
     movie.genres.truncate(MAX_GENRES);

@@ -156,8 +156,7 @@ impl Stems {
 
     fn counts(&self, movie: &Movie) -> BTreeMap<String, u32> {
         let mut counts = BTreeMap::new();
-        let overview = movie.overview.as_deref().unwrap_or_default();
-        for text in [movie.title.as_str(), &movie.genres.join(" "), overview] {
+        for text in [movie.title.as_str(), &movie.genres.join(" "), &movie.description()] {
             for word in words(text) {
                 if let Some(stem) = self.of(&word) {
                     *counts.entry(stem).or_default() += 1;

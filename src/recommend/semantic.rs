@@ -42,16 +42,17 @@ impl EmbeddingText {
     }
 }
 
-/// The text to embed for a movie: the recipe's parts with a space between, absent parts left out. May be empty.
+/// The text to embed for a movie: the recipe's parts with a space between, absent parts left out; the synopsis comes with
+/// the overview. May be empty.
 pub fn embedding_text(movie: &Movie, recipe: EmbeddingText) -> String {
     let genres = movie.genres.join(" ");
-    let overview = movie.overview.as_deref().unwrap_or_default().trim();
+    let overview = movie.description();
     let parts = match recipe {
-        EmbeddingText::Overview => vec![overview],
-        EmbeddingText::GenresOverview => vec![&genres, overview],
-        EmbeddingText::TitleGenresOverview => vec![&movie.title, &genres, overview],
+        EmbeddingText::Overview => vec![&overview],
+        EmbeddingText::GenresOverview => vec![&genres, &overview],
+        EmbeddingText::TitleGenresOverview => vec![&movie.title, &genres, &overview],
     };
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// Semantic search over one embedding space.
@@ -174,6 +175,9 @@ mod tests {
         movie.genres = vec!["Crime".to_owned(), "Drama".to_owned()];
         movie.overview = Some(" A last job. ".to_owned());
         assert_eq!(embedding_text(&movie, EmbeddingText::Overview), "A last job.");
+        movie.synopsis = Some("A thief and a policeman.".to_owned());
+        assert_eq!(embedding_text(&movie, EmbeddingText::Overview), "A last job. A thief and a policeman.");
+        movie.synopsis = None;
         assert_eq!(embedding_text(&movie, EmbeddingText::TitleGenresOverview), "Heat Crime Drama A last job.");
     }
 }

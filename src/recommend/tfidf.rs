@@ -20,9 +20,9 @@ pub struct TfIdf {
     postings: SparseRows,
 }
 
-/// The text by which a movie is found: genres and overview.
+/// The text by which a movie is found: genres and what is told of it.
 pub fn document_text(movie: &Movie) -> String {
-    format!("{} {}", movie.genres.join(" "), movie.overview.as_deref().unwrap_or_default())
+    format!("{} {}", movie.genres.join(" "), movie.description())
 }
 
 impl TfIdf {

@@ -28,6 +28,7 @@ pub(in crate::http) struct MovieInput {
     #[serde(default)]
     genres: Vec<String>,
     overview: Option<String>,
+    synopsis: Option<String>,
     imdb_id: Option<String>,
     tmdb_id: Option<u32>,
     language: Option<String>,
@@ -81,8 +82,8 @@ impl MovieInput {
                 "genres and alternative_titles may have {MAX_ENTRIES} entries of 1 to {MAX_NAME_BYTES} bytes"
             ));
         }
-        if self.overview.as_ref().is_some_and(|text| text.len() > MAX_OVERVIEW_BYTES) {
-            return refuse(&format!("overview may have at most {MAX_OVERVIEW_BYTES} bytes"));
+        if [&self.overview, &self.synopsis].into_iter().flatten().any(|text| text.len() > MAX_OVERVIEW_BYTES) {
+            return refuse(&format!("overview and synopsis may have at most {MAX_OVERVIEW_BYTES} bytes"));
         }
         if self.poster_path.as_ref().is_some_and(|path| !fits(path)) {
             return refuse(&format!("poster_path must have between 1 and {MAX_NAME_BYTES} bytes"));
@@ -109,6 +110,7 @@ impl MovieInput {
             year: self.year,
             genres: self.genres,
             overview: self.overview.filter(|text| !text.trim().is_empty()),
+            synopsis: self.synopsis.filter(|text| !text.trim().is_empty()),
             imdb_id,
             tmdb_id: self.tmdb_id,
             language: self.language,
@@ -139,6 +141,7 @@ impl From<&Movie> for MovieInput {
             year: movie.year,
             genres: movie.genres.clone(),
             overview: movie.overview.clone(),
+            synopsis: movie.synopsis.clone(),
             imdb_id: movie.imdb_id.map(imdb_text),
             tmdb_id: movie.tmdb_id,
             language: movie.language.clone(),
@@ -159,6 +162,7 @@ pub(in crate::http) struct MovieDetails<'a> {
     year: Option<u16>,
     genres: &'a [String],
     overview: Option<&'a str>,
+    synopsis: Option<&'a str>,
     imdb_id: Option<String>,
     tmdb_id: Option<u32>,
     language: Option<&'a str>,
@@ -179,6 +183,7 @@ impl<'a> From<&'a CatalogueMovie> for MovieDetails<'a> {
             year: movie.year,
             genres: &movie.genres,
             overview: movie.overview.as_deref(),
+            synopsis: movie.synopsis.as_deref(),
             imdb_id: movie.imdb_id.map(imdb_text),
             tmdb_id: movie.tmdb_id,
             language: movie.language.as_deref(),

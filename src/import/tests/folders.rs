@@ -132,6 +132,21 @@ fn overviews_join_by_title_and_year() {
 }
 
 #[test]
+fn a_known_overview_of_a_movie_that_has_one_is_its_synopsis() {
+    let movies = "movieId,title,year,overview\n1,The Kite,1990,its own\n2,Second,1991,\n3,Third,1992,given\n";
+    let given = folder(&[("o.csv", "title,year,overview\nThe Kite,1990,given\nSecond,1991,given\nThird,1992,given\n")]);
+    let dir = folder(&[("movies.csv", movies)]);
+    let overviews = Some(Overviews::read(&given.path().join("o.csv")).unwrap());
+    let (report, data) = imported(dir.path(), &ImportOptions { overviews });
+    assert_eq!((report.overviews_joined, report.synopses_joined), (1, 1));
+    let texts = |id| (data.movie_of(id).overview.as_deref(), data.movie_of(id).synopsis.as_deref());
+    assert_eq!(texts(1), (Some("its own"), Some("given")));
+    assert_eq!(texts(2), (Some("given"), None));
+    assert_eq!(texts(3), (Some("given"), None), "the same text says nothing more");
+    assert_eq!(data.movie_of(1).description(), "its own given");
+}
+
+#[test]
 fn overviews_of_the_folder_go_before_those_of_the_options() {
     let given = folder(&[("o.csv", "title,year,overview\nThe Kite,1990,given\nSecond,1991,given too\n")]);
     let dir = folder(&[("movies.csv", MOVIES), ("overviews.csv", "title,year,overview\nThe Kite,1990,beside\n")]);
@@ -157,6 +172,7 @@ fn an_export_can_be_imported() {
     odd.year = Some(1984);
     odd.genres = vec!["Drama".into(), "Sci-Fi".into()];
     odd.overview = Some("Two\nlines, \"quoted\".".into());
+    odd.synopsis = Some("The same, otherwise told.".into());
     let movies = vec![odd.clone(), Movie::new(MovieId(9), "Opera, La")];
     let event = |user, movie, value, timestamp| Interaction {
         user: UserId(user),
@@ -178,7 +194,7 @@ fn an_export_can_be_imported() {
     assert_eq!((report.problems.len(), &data.ratings), (0, &events));
     let back = data.movie_of(5);
     assert_eq!((&back.title, back.year, &back.genres), (&odd.title, odd.year, &odd.genres));
-    assert_eq!(back.overview, odd.overview);
+    assert_eq!((&back.overview, &back.synopsis), (&odd.overview, &odd.synopsis));
     assert_eq!(back.votes.unwrap().count, 1);
     assert_eq!(data.movie_of(9).title, "Opera, La", "with a year column titles are taken as they stand");
     let text = std::fs::read_to_string(target.join("ratings.csv")).unwrap();
