@@ -21,11 +21,18 @@ STAMP = ".complete"
 
 @dataclass(frozen=True)
 class Environment:
-    """`requirements` are files in tools/requirements, installed in this order."""
+    """`requirements` are files in tools/requirements, installed in this order. What `base` has can
+    be imported too and is not on the disk twice."""
 
     name: str
     requirements: tuple[str, ...]
     hint: str
+    base: Environment | None = None
+
+    def files(self) -> list[Path]:
+        """All requirement files, those of the base first."""
+        below = self.base.files() if self.base else []
+        return below + [TOOLS / "requirements" / name for name in self.requirements]
 
 
 TOOLS_ENVIRONMENT = Environment("tools", ("tools.txt",), "50 MB to fetch, half a minute")
@@ -43,11 +50,15 @@ GOLDEN_ENVIRONMENT = Environment(
     "golden", ("tools.txt", "training.txt", "golden.txt"), "PyTorch and the peers; minutes"
 )
 
+BENCH_ENVIRONMENT = Environment(
+    "bench", ("bench.txt",), "FastAPI and uvicorn: 20 MB to fetch", base=GOLDEN_ENVIRONMENT
+)
+
 
 def ensure_environment(cache: Cache, environment: Environment) -> Path:
     """The environment's Python; made if it is not there."""
-    files = [TOOLS / "requirements" / name for name in environment.requirements]
-    folder = cache.root / f"venv-{environment.name}-{fingerprint(files)}"
+    base = ensure_environment(cache, environment.base) if environment.base else None
+    folder = cache.root / f"venv-{environment.name}-{fingerprint(environment.files())}"
     python = folder / "bin" / "python"
     if (folder / STAMP).is_file() and python.exists():
         return python
@@ -55,7 +66,10 @@ def ensure_environment(cache: Cache, environment: Environment) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     run_step([sys.executable, "-m", "venv", str(folder)])
-    for path in files:
+    if base is not None:
+        (packages(python) / "base.pth").write_text(f"{packages(base)}\n", encoding="utf-8")
+    for name in environment.requirements:
+        path = TOOLS / "requirements" / name
         # Closures with hashes are installed as they are; what the others need, pip resolves.
         hashed = "--hash=" in path.read_text(encoding="utf-8")
         strict = ["--no-deps", "--require-hashes", "--only-binary=:all:"] if hashed else []
@@ -64,6 +78,12 @@ def ensure_environment(cache: Cache, environment: Environment) -> Path:
     (folder / STAMP).touch()
     remove_older(cache, environment.name, folder)
     return python
+
+
+def packages(python: Path) -> Path:
+    """Where the environment of this Python has its packages."""
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    return python.parent.parent / "lib" / version / "site-packages"
 
 
 def fingerprint(files: list[Path]) -> str:

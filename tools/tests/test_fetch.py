@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from fetch.assets import Asset, PinnedFile, Wheel
 from fetch.download import fetch_wheel
+from fetch.environments import Environment, ensure_environment, fingerprint
 from fetch.place import STAMP, is_complete, put_in_place
 from fetch.places import Cache, cache_from
 from fetch.prepare import encoder_is_exported, ensure_asset, remove_leftovers
@@ -183,3 +185,16 @@ def test_the_cache_folder_follows_the_environment() -> None:
     )
     for environment, expected in cases:
         assert cache_from(environment).root == expected
+
+
+def test_an_environment_sees_what_its_base_has(cache: Cache, make_wheel: MakeWheel) -> None:
+    below = make_wheel("below", {"below_module.py": b"value = 1\n"})
+    above = make_wheel("above", {"above_module.py": b"from below_module import value\n"})
+    base = Environment("base", (str(below.pins),), "")
+    python = ensure_environment(cache, Environment("top", (str(above.pins),), "", base=base))
+    subprocess.run([str(python), "-c", "import above_module, below_module"], check=True)
+    assert len(list(cache.root.glob("venv-*/lib/*/site-packages/below_module.py"))) == 1
+    # Other pins below make another environment above.
+    changed = Environment("base", (str(above.pins),), "")
+    paths = [Environment("top", (), "", base=one).files() for one in (base, changed)]
+    assert fingerprint(paths[0]) != fingerprint(paths[1])
