@@ -28,7 +28,12 @@ from marquee_models.network_artifact import ExportedNetwork, Label, publish_netw
 from marquee_models.original_graphs import build_original_scorer, build_original_tower
 from marquee_models.plot import Curve, plot_losses
 from marquee_models.train_history import HistorySettings, prepare, train_members
-from marquee_models.train_original import N_NUMERIC, OriginalSettings, train_original
+from marquee_models.train_original import (
+    N_NUMERIC,
+    OriginalOutcome,
+    OriginalSettings,
+    train_original,
+)
 
 Settings = Union[HistorySettings, OriginalSettings]
 ARCHITECTURES: dict[str, type[Any]] = {"history": HistorySettings, "original": OriginalSettings}
@@ -112,16 +117,22 @@ def original_outcome(
     interactions: Interactions, catalogue: Catalogue, settings: OriginalSettings, device: str
 ) -> Outcome:
     trained = train_original(interactions, catalogue, settings, device)
-    network = ExportedNetwork(
+    network = exported_original(trained, catalogue, interactions.scale())
+    curve = Curve("", trained.train_losses, trained.held_out_losses)
+    return Outcome(network, [curve], trained.metrics)
+
+
+def exported_original(
+    trained: OriginalOutcome, catalogue: Catalogue, scale: tuple[float, float]
+) -> ExportedNetwork:
+    return ExportedNetwork(
         build_original_tower(trained.weights, trained.scaling),
         build_original_scorer(trained.weights),
         catalogue,
         NUMERIC[:N_NUMERIC],
-        interactions.scale(),
+        scale,
         max_history=None,
     )
-    curve = Curve("", trained.train_losses, trained.held_out_losses)
-    return Outcome(network, [curve], trained.metrics)
 
 
 def history_outcome(
