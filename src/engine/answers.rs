@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::EngineError;
 use super::answer_memory::Asked;
 use super::desk::Desk;
-use super::list::{Taste, list, tastes_of};
+use super::list::{List, Row, Source, SourceKind, Taste, list, tastes_of};
 use super::question::{LONGEST_LIST, Page, Question, Recommendations, RecommendedMovie};
 use super::reasons::explain;
 use super::search::ReadPrompt;
@@ -66,19 +66,23 @@ fn remembered(
     Ok(answer)
 }
 
-fn answer(
-    desk: &Desk,
-    list: &super::list::List,
-    (rows, explained): (&[super::list::Row], bool),
-) -> Result<Recommendations, EngineError> {
+fn answer(desk: &Desk, list: &List, (rows, explained): (&[Row], bool)) -> Result<Recommendations, EngineError> {
     let snapshot = &desk.snapshot;
-    let found = |row: &super::list::Row| RecommendedMovie::find(snapshot, row.movie, (row.score, row.method));
-    let mut movies: Vec<RecommendedMovie> = rows.iter().filter_map(found).collect();
+    let found = |row: &Row| RecommendedMovie::find(snapshot, row.movie, (row.score, row.method));
+    let (mut movies, rows): (Vec<RecommendedMovie>, Vec<Row>) =
+        rows.iter().filter_map(|row| Some((found(row)?, row.clone()))).unzip();
     if let [taste] = list.tastes.as_slice() {
         predict_ratings(snapshot, &taste.query, &mut movies)?;
     }
+    // A list that is ordered by predicted rating shows the ratings that order it.
+    let (low, high) = snapshot.base.ratings.scale();
+    for (movie, row) in movies.iter_mut().zip(&rows) {
+        if let [Source { kind: SourceKind::Prediction, .. }] = row.sources.as_slice() {
+            movie.predicted_rating = Some((row.score.clamp(low, high), row.method));
+        }
+    }
     if explained {
-        for (movie, reasons) in movies.iter_mut().zip(explain(desk, list, rows)?) {
+        for (movie, reasons) in movies.iter_mut().zip(explain(desk, list, &rows)?) {
             movie.reasons = Some(reasons);
         }
     }

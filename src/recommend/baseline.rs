@@ -135,7 +135,7 @@ fn amplified(neighbors: &ItemNeighbors, n_items: usize) -> SparseRows {
 
 impl Scorer for RatingBaseline {
     fn name(&self) -> &'static str {
-        "rating-baseline"
+        "neighbours"
     }
 
     fn score(&self, query: &Query) -> Result<Scores, RecommendError> {

@@ -24,7 +24,7 @@ impl NeuralCf {
 
 impl Scorer for NeuralCf {
     fn name(&self) -> &'static str {
-        "neural-cf"
+        "rating-network"
     }
 
     fn score(&self, query: &Query) -> Result<Scores, RecommendError> {

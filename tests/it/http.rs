@@ -29,10 +29,15 @@ fn a_known_user_gets_movies_not_rated_yet_with_predicted_ratings() {
         assert_eq!((body["user_id"].as_u64(), body["cold_start"].as_bool()), (Some(1), Some(false)));
         let movies = body["recommendations"].as_array().unwrap();
         assert_eq!(movies.len(), 3);
+        let order: Vec<f64> = movies.iter().map(|movie| movie["predicted_rating"].as_f64().unwrap()).collect();
+        assert!(rank_by == "score" || order.is_sorted_by(|left, right| left >= right), "{order:?}");
         for movie in movies {
             assert!(!rated.contains(&movie["movie_id"].as_u64().unwrap()), "{movie} was rated");
             let predicted = movie["predicted_rating"].as_f64().unwrap();
             assert!((0.5..=5.0).contains(&predicted), "{movie}");
+            if rank_by == "predicted_rating" {
+                assert_eq!(movie["predicted_by"], movie["method"]);
+            }
             for key in ["title", "vote_average", "vote_count", "popularity", "genres"] {
                 assert!(!movie[key].is_null(), "{movie} has no {key}");
             }
