@@ -56,6 +56,8 @@ class Request:
     test: Path
     movies: Path | None
     passed_on: tuple[str, ...]
+    # Of the trainer.
+    settings: tuple[str, ...] = ()
 
     def data_arguments(self) -> list[str]:
         """What tells marquee of the data to learn from."""
@@ -132,7 +134,7 @@ def train(request: Request, cache: Cache, data: Path, artifacts: Path) -> None:
     kind = TASKS[request.task].kind
     say(f"training a {kind} on it")
     started = time.monotonic()
-    arguments = ["--data", str(data), "--out", str(artifacts / kind)]
+    arguments = ["--data", str(data), "--out", str(artifacts / kind), *request.settings]
     code = run_training(cache, kind, [*arguments, "--data-set", request.train.name])
     if code == TOO_FEW_EXAMPLES:
         say(f"going on without a {kind}, as the daemon would")
