@@ -13,7 +13,8 @@ Makes a model artifact; drop the folder it writes anywhere below the daemon's mo
 
 `tools/train KIND --help` lists the options. The first training makes an environment with PyTorch in
 the cache (see tools/README.md for its size). MARQUEE_TRAINING_PYTHON=/path/to/python uses one of
-your own instead, with torch (lightgbm for the ranking model), numpy, onnx, tqdm and matplotlib.
+your own instead, with torch (lightgbm for the ranking model), numpy, onnx, tqdm and matplotlib; and
+with onnxruntime and tokenizers, to embed overviews for the rating network.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def write_tiny_network(target: Path) -> Path:
     members = [random_history_weights(sizes, SEED + number) for number in range(2)]
     network = ExportedNetwork(
         build_history_tower(members, scaling),
-        build_history_scorer(members, len(NUMERIC)),
+        build_history_scorer(members),
         catalogue,
         NUMERIC,
         rating_scale=(1.0, 5.0),

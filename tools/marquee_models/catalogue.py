@@ -1,14 +1,14 @@
 """The movies that `marquee export` writes (movies.csv), as rows with features.
 
-Row 0 stands for "unknown". Only rated movies and people with ratings get a row: an id that was
-never trained would answer with noise, the unknown row answers with an average.
+Row 0 stands for "unknown". Rated movies, movies with an overview vector, and people with ratings
+get a row: any other id has nothing to say that the unknown row would not.
 """
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,9 @@ from marquee_models.interactions import Interactions
 # What a movie's numeric features may be; a network takes some of them, in an order of its own.
 NUMERIC = ("vote_average", "vote_count", "popularity", "release_year")
 UNKNOWN_ROW = 0
+# Numbers that the vector of an overview is reduced to.
+N_OVERVIEW = 32
+Vectors = dict[int, npt.NDArray[np.float32]]
 GENRES_THAT_SAY_NOTHING = {"", "unknown", "(no genres listed)"}
 
 
@@ -34,6 +37,7 @@ class Movie:
     vote_average: float
     vote_count: float
     popularity: float
+    overview: str = ""
 
     def numeric(self) -> tuple[float, ...]:
         """In the order of NUMERIC; missing is not a number."""
@@ -52,6 +56,8 @@ class Catalogue:
     numeric: npt.NDArray[np.float32]
     # Row × genre, one or zero.
     genre_flags: npt.NDArray[np.float32]
+    # Row × what is left of the overview's vector, scaled; no columns where there are no vectors.
+    overviews: npt.NDArray[np.float32]
 
     def movie_rows(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return rows_of(self._movie_ids, ids)
@@ -85,15 +91,16 @@ def read_movies(path: Path) -> dict[int, Movie]:
 
 
 def read_movie(row: dict[str, str]) -> Movie:
-    genres = {name.strip() for name in row["genres"].split("|")}
+    genres = {name.strip(): None for name in row["genres"].split("|")}
     return Movie(
         id=int(row["movieId"]),
         title=row["title"],
         year=int(row["year"]) if row["year"] else None,
-        genres=tuple(sorted(genres - GENRES_THAT_SAY_NOTHING)),
+        genres=tuple(name for name in genres if name not in GENRES_THAT_SAY_NOTHING),
         vote_average=number(row["vote_average"]),
         vote_count=number(row["vote_count"]),
         popularity=number(row["popularity"]),
+        overview=(row.get("overview") or "").strip(),
     )
 
 
@@ -116,8 +123,20 @@ def number(text: str) -> float:
     return value
 
 
-def build_catalogue(movies: dict[int, Movie], interactions: Interactions) -> Catalogue:
-    ids = interactions.movies().tolist()
+def overview_texts(movies: Mapping[int, Movie]) -> dict[int, str]:
+    """What is embedded of the movies with an overview: the daemon's recipe `genres-overview`."""
+    described = {id: movie for id, movie in movies.items() if movie.overview}
+    return {id: " ".join([*movie.genres, movie.overview]) for id, movie in described.items()}
+
+
+def build_catalogue(
+    movies: Mapping[int, Movie],
+    interactions: Interactions,
+    vectors: Mapping[int, Any] | None = None,
+) -> Catalogue:
+    """`vectors` are those of the overviews, by movie."""
+    vectors = {id: vector for id, vector in (vectors or {}).items() if id in movies}
+    ids = sorted({*interactions.movies().tolist(), *vectors})
     known = [movies.get(id) or nameless(id) for id in ids]
     genres = sorted({genre for movie in movies.values() for genre in movie.genres})
     table = [nameless(0), *known]
@@ -128,8 +147,27 @@ def build_catalogue(movies: dict[int, Movie], interactions: Interactions) -> Cat
         genres=tuple(genres),
         numeric=np.array([movie.numeric() for movie in table], dtype=np.float32),
         genre_flags=np.array(flags, dtype=np.float32).reshape(len(table), len(genres)),
+        overviews=reduced(vectors, ids),
     )
 
 
 def nameless(id: int) -> Movie:
     return Movie(id, "", None, (), math.nan, math.nan, math.nan)
+
+
+def reduced(vectors: Vectors, ids: Sequence[int], n: int = N_OVERVIEW) -> npt.NDArray[np.float32]:
+    """Row 0 and a row for each of the movies: the principal components of the vectors, each with
+    mean 0 and variance 1 over the movies that have one. The others, and row 0, are the mean."""
+    known = [place for place, id in enumerate(ids, start=1) if id in vectors]
+    if not known:
+        return np.zeros((len(ids) + 1, 0), dtype=np.float32)
+    centred = np.stack([vectors[ids[place - 1]] for place in known]).astype(np.float32)
+    centred -= centred.mean(axis=0, dtype=np.float64)
+    covariance = (centred.T @ centred / len(known)).astype(np.float64)
+    variances, directions = np.linalg.eigh(covariance)
+    # The largest last; directions in which the vectors do not differ say nothing.
+    n = min(n, int((variances > 1e-9).sum()))
+    chosen = directions[:, ::-1][:, :n] / np.sqrt(variances[::-1][:n])
+    table = np.zeros((len(ids) + 1, n), dtype=np.float32)
+    table[known] = centred @ chosen
+    return table

@@ -162,6 +162,7 @@ def catalogue_of(description: ModelDescription, movies: list[Movie]) -> Catalogu
         genres=description.genres,
         numeric=np.array([movie.numeric() for movie in table], dtype=np.float32),
         genre_flags=np.array(flags, dtype=np.float32).reshape(len(table), len(description.genres)),
+        overviews=np.zeros((len(table), 0), dtype=np.float32),
     )
 
 

@@ -34,15 +34,14 @@ class HistorySizes:
 
     n_users: int
     n_movies: int
-    n_numeric: int
-    n_genres: int
+    n_features: int
     factors: int
     neighbour_heads: int
     key: int
     hidden: int
 
     @staticmethod
-    def of(weights: Weights, n_numeric: int) -> HistorySizes:
+    def of(weights: Weights) -> HistorySizes:
         hidden = len(weights["mlp_0.bias"])
         factors = weights["user_embed.weight"].shape[1]
         n_keys = len(weights["from_features.bias"]) - 1 - 3 * factors - hidden
@@ -50,8 +49,7 @@ class HistorySizes:
         return HistorySizes(
             n_users=len(weights["user_embed.weight"]) - 1,
             n_movies=len(weights["item_embed.weight"]) - 1,
-            n_numeric=n_numeric,
-            n_genres=weights["features.weight"].shape[1] - n_numeric,
+            n_features=weights["features.weight"].shape[1],
             factors=factors,
             neighbour_heads=neighbour_heads,
             key=n_keys // neighbour_heads,
@@ -64,13 +62,22 @@ class HistorySizes:
         return [1, self.factors, self.factors, self.factors, keys, self.hidden]
 
 
-def build_history_tower(members: Sequence[Weights], scaling: Scaling) -> onnx.ModelProto:
-    sizes = HistorySizes.of(members[0], len(scaling.mean))
+def build_history_tower(
+    members: Sequence[Weights], scaling: Scaling, overviews: Array | None = None
+) -> onnx.ModelProto:
+    """`overviews`, by row, are part of the graph, so that whoever serves it need not have them."""
+    sizes = HistorySizes.of(members[0])
+    n_numeric = len(scaling.mean)
+    n_overview = 0 if overviews is None else overviews.shape[1]
+    n_genres = sizes.n_features - n_numeric - n_overview
     g = GraphBuilder("rating_network_movie_tower")
     row = g.input("movie_row", "int64", ["n"])
-    numeric = g.input("numeric", "float32", ["n", sizes.n_numeric])
-    genres = g.input("genres", "float32", ["n", sizes.n_genres])
-    inputs = g.op("Concat", scaling.write(g, numeric), genres, axis=1)
+    numeric = g.input("numeric", "float32", ["n", n_numeric])
+    genres = g.input("genres", "float32", ["n", n_genres])
+    features = [scaling.write(g, numeric), genres]
+    if overviews is not None and n_overview > 0:
+        features.append(g.op("Gather", g.constant(overviews), row))
+    inputs = g.op("Concat", *features, axis=1)
     vectors = [member_vector(g, weights, row, inputs) for weights in members]
     vector = vectors[0] if len(vectors) == 1 else g.op("Concat", *vectors, axis=1)
     g.output("movie_vector", vector, ["n", len(members) * sum(sizes.parts)])
@@ -94,9 +101,9 @@ def member_vector(g: GraphBuilder, weights: Weights, row: str, inputs: str) -> s
     return g.op("Add", own, shared)
 
 
-def build_history_scorer(members: Sequence[Weights], n_numeric: int) -> onnx.ModelProto:
+def build_history_scorer(members: Sequence[Weights]) -> onnx.ModelProto:
     """Axes: member, movie or known rating, component."""
-    sizes = HistorySizes.of(members[0], n_numeric)
+    sizes = HistorySizes.of(members[0])
     dim = len(members) * sum(sizes.parts)
     g = GraphBuilder("rating_network_scorer")
     row = g.input("user_row", "int64", [1])

@@ -45,6 +45,7 @@ class HistoryShape:
     n_movie_rows: int
     n_numeric: int
     n_genres: int
+    n_overview: int = 0
     embedding: int = 32
     features: int = 32
     factors: int = 24
@@ -86,7 +87,8 @@ class HistoryNetwork(nn.Module):
         nn.init.normal_(self.item_embed.weight, std=0.1)
         nn.init.zeros_(self.user_bias.weight)
         nn.init.zeros_(self.item_bias.weight)
-        self.features = nn.Linear(shape.n_numeric + shape.n_genres, shape.features)
+        n_features = shape.n_numeric + shape.n_genres + shape.n_overview
+        self.features = nn.Linear(n_features, shape.features)
         self.from_embedding = nn.Linear(shape.embedding, sum(shape.parts), bias=False)
         self.from_features = nn.Linear(shape.features, sum(shape.parts))
         self.register_buffer("mean_rating", torch.tensor(mean_rating))
@@ -109,9 +111,10 @@ class HistoryNetwork(nn.Module):
         share = self.from_embedding(self.item_embed(rows))
         return torch.cat([share[..., :1] + self.item_bias(rows), share[..., 1:]], dim=-1)
 
-    def tower(self, rows: Tensor, numeric: Tensor, genres: Tensor) -> Tensor:
-        """Movie vectors [..., sum of parts]; `numeric` is scaled already and has no gaps."""
-        features = torch.relu(self.features(torch.cat([numeric, genres], dim=-1)))
+    def tower(self, rows: Tensor, features: Tensor) -> Tensor:
+        """Movie vectors [..., sum of parts]; `features` are numbers, scaled and without gaps,
+        genres and overview."""
+        features = torch.relu(self.features(features))
         vector: Tensor = self.own(rows) + self.from_features(self.dropout(features))
         return vector
 

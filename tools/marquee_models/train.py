@@ -20,12 +20,19 @@ from typing import Any, Union
 import numpy as np
 import torch
 
-from marquee_models.catalogue import NUMERIC, Catalogue, build_catalogue, read_movies
+from marquee_models.catalogue import (
+    NUMERIC,
+    Catalogue,
+    build_catalogue,
+    overview_texts,
+    read_movies,
+)
 from marquee_models.history_graphs import build_history_scorer, build_history_tower
 from marquee_models.interactions import Interactions, read_interactions
 from marquee_models.manifest import Training, now_utc
 from marquee_models.network_artifact import ExportedNetwork, Label, publish_network
 from marquee_models.original_graphs import build_original_scorer, build_original_tower
+from marquee_models.overviews import ENCODE, NONE, overview_vectors
 from marquee_models.plot import Curve, plot_losses
 from marquee_models.train_history import HistorySettings, prepare, train_members
 from marquee_models.train_original import (
@@ -51,10 +58,13 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = ARCHITECTURES[options.architecture]
     settings = chosen(**{part.name: getattr(options, part.name) for part in fields(chosen)})
     interactions = read_interactions(options.data / "ratings.csv", options.work_dir)
-    catalogue = build_catalogue(read_movies(options.data / "movies.csv"), interactions)
+    movies = read_movies(options.data / "movies.csv")
+    vectors = overview_vectors(overview_texts(movies), options.overview_vectors)
+    catalogue = build_catalogue(movies, interactions, vectors)
     outcome = train(interactions, catalogue, settings, options)
     version = options.version or now_utc().strftime("%Y%m%dT%H%M%SZ")
     facts = {"architecture": options.architecture, **asdict(settings)}
+    facts["overview_vectors"] = len(vectors)
     label = Label(
         options.name,
         version,
@@ -92,6 +102,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         default=None,
         help="keep the ratings in files here, for more of them than memory holds",
     )
+    if architecture == "history":
+        parser.add_argument(
+            "--overview-vectors",
+            default=ENCODE,
+            metavar="FILE",
+            help=f"`{ENCODE}` them (default), `{NONE}`, or a .npz file with movie_ids and vectors",
+        )
+    else:
+        parser.set_defaults(overview_vectors=NONE)
     for name, default in asdict(ARCHITECTURES[architecture]()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     return parser.parse_args(arguments)
@@ -142,8 +161,8 @@ def history_outcome(
     members = train_members(setting, settings)
     weights = [member.weights for member in members]
     network = ExportedNetwork(
-        build_history_tower(weights, setting.scaling),
-        build_history_scorer(weights, len(NUMERIC)),
+        build_history_tower(weights, setting.scaling, catalogue.overviews),
+        build_history_scorer(weights),
         catalogue,
         NUMERIC,
         interactions.scale(),

@@ -4,8 +4,9 @@ Several members are trained one after the other, each with a seed of its own and
 of the ratings held out: a member stops when its slice is predicted no better, and the members'
 average, which is what is exported, has learnt from all ratings. Ids are replaced by "unknown" at
 random while training, each side by itself, so that row 0 learns what a new user or movie looks
-like. The loss is the squared error, whose minimum is the expected rating, plus an L2 penalty on the
-embeddings of the ratings at hand.
+like; half of the movies that are hidden so are seen as before their first rating, without the votes
+and the popularity that come from ratings. The loss is the squared error, whose minimum is the
+expected rating, plus an L2 penalty on the embeddings of the ratings at hand.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class HistorySettings:
     # The share of the people and of the movies that a batch does not get to know.
     unknown_user_share: float = 0.1
     unknown_movie_share: float = 0.1
+    # Of these movies, the share that nobody has rated yet.
+    unrated_share: float = 0.5
     # The share of ratings predicted from earlier ones only, and of histories with gaps.
     earlier_share: float = 0.5
     thinned_share: float = 0.2
@@ -91,6 +94,7 @@ class View:
     earlier_only: bool = False
     user: bool = True
     movie: bool = True
+    votes: bool = True
     history: bool = True
 
 
@@ -100,6 +104,7 @@ VIEWS = {
     "_no_history": View(history=False),
     "_unknown_user": View(user=False),
     "_unknown_movie": View(movie=False),
+    "_unrated_movie": View(movie=False, votes=False),
     "_stranger": View(user=False, history=False),
 }
 
@@ -156,6 +161,7 @@ def train_member(
         n_movie_rows=len(setting.catalogue.movies) + 1,
         n_numeric=len(NUMERIC),
         n_genres=len(setting.catalogue.genres),
+        n_overview=setting.catalogue.overviews.shape[1],
     )
     model = HistoryNetwork(shape, setting.mean_rating).to(setting.device)
     trainer = Trainer(setting, settings, held_out, model)
@@ -205,7 +211,10 @@ class Trainer:
         self.optimizer = torch.optim.Adam(groups, lr=settings.learning_rate)
         numeric = setting.scaling.apply(setting.catalogue.numeric)
         self.numeric = self.float_tensor(numeric)
-        self.genres = self.float_tensor(setting.catalogue.genre_flags)
+        catalogue = setting.catalogue
+        # What does not change when a rating is left out.
+        texts = np.concatenate([catalogue.genre_flags, catalogue.overviews], axis=1)
+        self.texts = self.float_tensor(texts)
         self.judged = windows_with(setting.windows, held_out)
 
     def float_tensor(self, values: npt.NDArray[Any]) -> Tensor:
@@ -237,7 +246,10 @@ class Trainer:
         users = hide(self.tensor(batch.users), self.settings.unknown_user_share)
         rows = self.rows(batch.targets.movie_ids)
         known_rows = hide(rows, hidden)
-        predicted = self.predict(self.model, batch, users, known_rows, self.visible(batch))
+        drawn = torch.rand(rows.shape, device=rows.device)
+        unrated = (known_rows == UNKNOWN_ROW) & (drawn < self.settings.unrated_share)
+        movies = (known_rows, unrated)
+        predicted = self.predict(self.model, batch, users, movies, self.visible(batch))
         present = self.tensor(batch.targets.present)
         error = ((predicted - self.tensor(batch.targets.values)) ** 2)[present].mean()
         penalty = self.penalty(users, known_rows, present)
@@ -269,27 +281,35 @@ class Trainer:
         return others & kept & (~earlier | (ages > 0))
 
     def predict(
-        self, model: HistoryNetwork, batch: Batch, users: Tensor, rows: Tensor, visible: Tensor
+        self,
+        model: HistoryNetwork,
+        batch: Batch,
+        users: Tensor,
+        movies: tuple[Tensor, Tensor],
+        visible: Tensor,
     ) -> Tensor:
-        """`rows` are the embeddings of the movies to rate; their features are their own."""
+        """`movies` are the rows of the embeddings of the movies to rate, and which of these nobody
+        has rated; their features are their own."""
+        rows, unrated = movies
         features = self.rows(batch.targets.movie_ids)
-        numeric = self.without(batch, features)
+        numeric = self.without(batch, features, unrated)
         history_rows = self.rows(batch.history.movie_ids)
         history = History(
-            vectors=model.tower(
-                history_rows, self.numeric[history_rows], self.genres[history_rows]
-            ),
+            vectors=model.tower(history_rows, self.features(history_rows)),
             ratings=self.tensor(batch.history.values),
             ages=self.tensor(batch.ages()).abs().float(),
             counts=visible.float(),
         )
-        targets = model.tower(rows, numeric, self.genres[features])
+        targets = model.tower(rows, torch.cat([numeric, self.texts[features]], dim=-1))
         predicted: Tensor = model(users, targets, history)
         return predicted
 
-    def without(self, batch: Batch, rows: Tensor) -> Tensor:
+    def features(self, rows: Tensor) -> Tensor:
+        return torch.cat([self.numeric[rows], self.texts[rows]], dim=-1)
+
+    def without(self, batch: Batch, rows: Tensor, unrated: Tensor) -> Tensor:
         """Scaled numeric features, as they were without the rating to predict: the average of a
-        movie with few votes would give it away."""
+        movie with few votes would give it away. Of the unrated, as before the first rating."""
         setting = self.setting
         raw = setting.catalogue.numeric[rows.cpu().numpy()].astype(np.float64)
         own = setting.votes_are_ratings[rows.cpu().numpy()]
@@ -299,6 +319,7 @@ class Trainer:
             average = np.where(count > 0, (raw[..., 0] * raw[..., 1] - given) / count, np.nan)
         raw[..., 0] = np.where(own, average, raw[..., 0])
         raw[..., 1] = np.where(own, count, raw[..., 1])
+        raw[own & unrated.cpu().numpy(), :3] = (np.nan, 0.0, 0.0)
         return self.float_tensor(setting.scaling.apply(raw))
 
     def judge(self, model: HistoryNetwork, view: View) -> tuple[float, float]:
@@ -318,7 +339,10 @@ class Trainer:
                     model,
                     batch,
                     users if view.user else torch.full_like(users, UNKNOWN_ROW),
-                    rows if view.movie else torch.full_like(rows, UNKNOWN_ROW),
+                    (
+                        rows if view.movie else torch.full_like(rows, UNKNOWN_ROW),
+                        torch.full_like(rows, not view.votes, dtype=torch.bool),
+                    ),
                     visible & view.history,
                 )
                 kept = predicted.clamp(*self.setting.scale).double().cpu().numpy()

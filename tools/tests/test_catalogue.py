@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee_models.catalogue import build_catalogue, read_movies, rows_of
+from marquee_models.catalogue import (
+    build_catalogue,
+    overview_texts,
+    read_movies,
+    reduced,
+    rows_of,
+)
 from marquee_models.interactions import read_interactions
 
 MOVIES = """movieId,title,year,genres,vote_average,vote_count,popularity,overview
@@ -52,6 +58,34 @@ def test_rows_are_for_what_was_rated(export: Path) -> None:
         [0, 1],
     ]
     assert rows_of(np.array([], dtype=np.int64), np.array([5])).tolist() == [0]
+
+
+def test_a_film_with_an_overview_has_a_row_although_nobody_rated_it(export: Path) -> None:
+    interactions = read_interactions(export / "ratings.csv")
+    movies = read_movies(export / "movies.csv")
+    assert overview_texts(movies) == {3: "Drama Crime A family, and its business"}
+    # 5 is no movie of the catalogue.
+    vectors = {1: np.array([1.0, 0.0, 2.0]), 3: np.array([3.0, 0.0, 2.0]), 5: np.zeros(3)}
+    catalogue = build_catalogue(movies, interactions, vectors)
+    assert [movie.id for movie in catalogue.movies] == [1, 3, 7, 99]
+    # The one direction in which they differ, standardised; whoever has no vector is the mean.
+    assert catalogue.overviews.shape == (5, 1)
+    np.testing.assert_allclose(np.abs(catalogue.overviews[:, 0]), [0, 1, 1, 0, 0], atol=1e-6)
+    assert catalogue.overviews[1] == -catalogue.overviews[2]
+
+
+def test_overviews_are_reduced_to_what_tells_them_apart() -> None:
+    random = np.random.default_rng(0)
+    # Two directions of five carry nearly everything.
+    plane = random.normal(size=(50, 2)) @ random.normal(size=(2, 5))
+    points = plane + 1e-3 * random.normal(size=(50, 5))
+    vectors = {id: row.astype(np.float32) for id, row in enumerate(points)}
+    table = reduced(vectors, list(vectors), n=2)
+    np.testing.assert_allclose(table[1:].mean(axis=0), 0.0, atol=1e-5)
+    np.testing.assert_allclose(table[1:].std(axis=0), 1.0, atol=1e-5)
+    solution, *_ = np.linalg.lstsq(np.c_[table[1:], np.ones(50)], plane, rcond=None)
+    assert np.abs(np.c_[table[1:], np.ones(50)] @ solution - plane).max() < 0.02
+    assert reduced({}, [4, 5]).shape == (3, 0)
 
 
 def test_missing_numbers_are_not_zero(export: Path) -> None:

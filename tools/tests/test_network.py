@@ -162,7 +162,7 @@ class HistoryPair:
         members = [random_history_weights(SIZES, seed) for seed in seeds]
         tower = session(build_history_tower(members, STRAIGHTENED))
         (self.vectors,) = tower.run(None, movies)
-        self.scorer = session(build_history_scorer(members, SIZES.numeric))
+        self.scorer = session(build_history_scorer(members))
 
     def rate(self, user: int, places: list[int], ratings: list[float], ages: list[float]) -> Array:
         inputs = {
@@ -175,6 +175,20 @@ class HistoryPair:
         rating: Array = self.scorer.run(["rating"], inputs)[0]
         assert rating.shape == (len(self.vectors),) and np.isfinite(rating).all()
         return rating
+
+
+def test_the_tower_knows_the_overviews_by_row(movies: dict[str, Any]) -> None:
+    """What is in the table counts, for the row it is of."""
+    wider = NetworkSizes(SIZES.users, SIZES.movies, SIZES.numeric, SIZES.genres + 2)
+    members = [random_history_weights(wider, 1)]
+    n = SIZES.movies + 1
+    table = np.zeros((n, 2), dtype=np.float32)
+    plain, told = (
+        session(build_history_tower(members, STRAIGHTENED, overviews)).run(None, movies)[0]
+        for overviews in (table, table + 2.0 * (np.arange(n) == 7)[:, None])
+    )
+    different = np.abs(plain - told).max(axis=1) > 1e-3
+    assert movies["movie_row"][different].tolist() == [7]
 
 
 def test_members_are_averaged(movies: dict[str, Any]) -> None:

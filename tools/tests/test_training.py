@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marquee_models.catalogue import NUMERIC, build_catalogue, read_movies
+from golden.miniatures import write_tiny_encoder
+from marquee_models.catalogue import NUMERIC, build_catalogue, overview_texts, read_movies
 from marquee_models.interactions import Interactions, read_interactions
 from marquee_models.manifest import verify_artifact
 
@@ -20,14 +21,16 @@ N_USERS, N_MOVIES = 40, 25
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Users like one of two genres; a few numbers are missing; the last film is unrated."""
+    """Users like one of two genres; a few numbers and overviews are missing; the last film is
+    unrated."""
     folder = tmp_path_factory.mktemp("export")
     random = np.random.default_rng(0)
     movies = ["movieId,title,year,genres,vote_average,vote_count,popularity,overview"]
     for id in range(1, N_MOVIES + 1):
         average = "" if id % 7 == 0 else f"{random.uniform(4, 8):.2f}"
         genre = "Action" if id % 2 else "Drama"
-        movies.append(f"{id},Film {id},{1980 + id},{genre},{average},{id},{0.5 * id},")
+        about = "" if id % 5 == 1 else f"film number {id}"
+        movies.append(f"{id},Film {id},{1980 + id},{genre},{average},{id},{0.5 * id},{about}")
     ratings = ["userId,movieId,rating,timestamp"]
     for user in range(1, N_USERS + 1):
         for id in random.choice(np.arange(1, N_MOVIES), size=12, replace=False):
@@ -46,7 +49,15 @@ def interactions(export: Path) -> Interactions:
 
 @pytest.fixture(scope="module")
 def catalogue(export: Path, interactions: Interactions) -> Any:
-    return build_catalogue(read_movies(export / "movies.csv"), interactions)
+    """With the vectors that an encoder might give, which tell the genres apart; not every film has
+    an overview."""
+    movies = read_movies(export / "movies.csv")
+    random = np.random.default_rng(1)
+    vectors = {}
+    for id in overview_texts(movies):
+        vectors[id] = random.normal(size=6, scale=0.3).astype(np.float32)
+        vectors[id][id % 2] += 1.0
+    return build_catalogue(movies, interactions, vectors)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +74,7 @@ def history(interactions: Interactions, catalogue: Any) -> Any:
     from marquee_models.train_history import HistorySettings, prepare, train_members
 
     settings = HistorySettings(
-        members=2, epochs=15, learning_rate=0.02, max_cells=1000, max_history=8
+        members=2, epochs=30, learning_rate=0.02, max_cells=1000, max_history=8
     )
     setting = prepare(interactions, catalogue, settings, "cpu")
     return setting, train_members(setting, settings)
@@ -132,10 +143,10 @@ def test_the_defaults_graphs_equal_pytorch(history: Any, catalogue: Any) -> None
     weights = [member.weights for member in members]
     n = len(catalogue.numeric)
     inputs = {"numeric": catalogue.numeric, "genres": catalogue.genre_flags}
-    vectors = run(
-        build_history_tower(weights, setting.scaling), {"movie_row": np.arange(n), **inputs}
-    )
-    scorer = build_history_scorer(weights, len(NUMERIC))
+    assert catalogue.overviews.shape[1] == 6 and not catalogue.overviews[[0, 6]].any()
+    tower = build_history_tower(weights, setting.scaling, catalogue.overviews)
+    vectors = run(tower, {"movie_row": np.arange(n), **inputs})
+    scorer = build_history_scorer(weights)
     random = np.random.default_rng(3)
     for user, length in ((0, 0), (0, 5), (1, 0), (3, 1), (7, 8), (len(catalogue.users), 700)):
         places = random.integers(0, n, size=length)
@@ -164,9 +175,14 @@ def pytorch_ratings(history: Any, catalogue: Any, user: int, known: Any) -> Any:
     places, ratings, ages = (torch.from_numpy(np.ascontiguousarray(part)) for part in known)
     n = len(catalogue.numeric)
     numeric = torch.from_numpy(setting.scaling.apply(catalogue.numeric).astype(np.float32))
-    genres = torch.from_numpy(catalogue.genre_flags)
+    parts = (catalogue.genre_flags, catalogue.overviews)
+    features = torch.cat([numeric, *(torch.from_numpy(part) for part in parts)], dim=-1)
     shape = HistoryShape(
-        len(catalogue.users) + 1, len(catalogue.movies) + 1, len(NUMERIC), len(catalogue.genres)
+        len(catalogue.users) + 1,
+        len(catalogue.movies) + 1,
+        len(NUMERIC),
+        len(catalogue.genres),
+        catalogue.overviews.shape[1],
     )
     answers = []
     for member in members:
@@ -175,7 +191,7 @@ def pytorch_ratings(history: Any, catalogue: Any, user: int, known: Any) -> Any:
         model.load_state_dict(state)
         model.eval()
         with torch.no_grad():
-            vectors = model.tower(torch.arange(n), numeric, genres)
+            vectors = model.tower(torch.arange(n), features)
             live = History(
                 vectors[places].unsqueeze(0),
                 ratings.unsqueeze(0),
@@ -188,6 +204,8 @@ def pytorch_ratings(history: Any, catalogue: Any, user: int, known: Any) -> Any:
 
 def test_a_rating_does_not_give_itself_away_in_the_vote_average(tmp_path: Path) -> None:
     """Figures that are those of the ratings are taken as they were without the one at hand."""
+    import torch
+
     from marquee_models.examples import batches, cut_batch
     from marquee_models.history_network import HistoryNetwork, HistoryShape
     from marquee_models.train_history import HistorySettings, Trainer, prepare
@@ -209,7 +227,9 @@ def test_a_rating_does_not_give_itself_away_in_the_vote_average(tmp_path: Path) 
     trainer = Trainer(setting, HistorySettings(), nothing, model)
     (group,) = batches(setting.windows, 10_000)
     batch = cut_batch(interactions, setting.windows, group, nothing, judge=False)
-    scaled = trainer.without(batch, trainer.rows(batch.targets.movie_ids)).numpy()
+    rows = trainer.rows(batch.targets.movie_ids)
+    rated = torch.zeros_like(rows, dtype=torch.bool)
+    scaled = trainer.without(batch, rows, rated).numpy()
     raw = scaled * setting.scaling.deviation + setting.scaling.mean
     seen = {}
     for user, row in enumerate(batch.users.tolist()):
@@ -218,6 +238,13 @@ def test_a_rating_does_not_give_itself_away_in_the_vote_average(tmp_path: Path) 
             seen[pair] = (round(raw[user, place, 0], 3), round(np.expm1(raw[user, place, 1]), 3))
     mean = round(float(setting.scaling.mean[0]), 3)
     assert seen == {(1, 1): (4.0, 1.0), (2, 1): (10.0, 1.0), (1, 2): (mean, 0.0)}
+    # Before the first rating there is no vote and no popularity; the year is as it was.
+    before = trainer.without(batch, rows, ~rated).numpy()
+    raw = before * setting.scaling.deviation + setting.scaling.mean
+    np.testing.assert_allclose(
+        raw[..., :3], np.broadcast_to([mean, 0, 0], raw[..., :3].shape), atol=1e-3
+    )
+    assert (before[..., 3] == scaled[..., 3]).all()
 
 
 def test_rows_that_never_learnt_are_like_unknown_ones(interactions: Interactions) -> None:
@@ -237,9 +264,13 @@ def test_rows_that_never_learnt_are_like_unknown_ones(interactions: Interactions
 def test_one_command_makes_the_same_artifact_twice(
     export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str
 ) -> None:
-    """Once from memory, once from disk."""
+    """Once from memory, once from disk; once with overviews to embed, once with them in the
+    cache folder."""
     from marquee_models.train import main
 
+    cache = tmp_path / "cache"
+    write_tiny_encoder(cache / "artifacts" / "all-mpnet-base-v2")
+    monkeypatch.setenv("MARQUEE_CACHE", str(cache))
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
     folders = [tmp_path / "one" / "net", tmp_path / "two" / "net"]
     more = [[], ["--work-dir", str(tmp_path / "work")]]
@@ -250,7 +281,11 @@ def test_one_command_makes_the_same_artifact_twice(
     assert (tmp_path / "work" / "values.npy").is_file()
     manifest = verify_artifact(folders[0])
     assert manifest["rating_network"]["n_users"] == N_USERS
-    assert ("history" in manifest["rating_network"]) == (architecture == "history")
+    is_default = architecture == "history"
+    assert ("history" in manifest["rating_network"]) == is_default
+    # 24 films are rated; of 20 there is an overview, and one of these is the unrated one.
+    assert manifest["rating_network"]["n_movies"] == (25 if is_default else 24)
+    assert manifest["training"]["settings"]["overview_vectors"] == (20 if is_default else 0)
     assert manifest["training"]["metrics"]["rmse"] > 0
     assert manifest["training"]["settings"]["architecture"] == architecture
     for path in folders[0].iterdir():
