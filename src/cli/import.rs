@@ -12,7 +12,7 @@ use super::{open_store, print};
 use crate::config::Config;
 use crate::domain::{Interaction, Movie};
 use crate::import::{self, Format, ImportOptions, ImportProgress, ImportSink, Overviews, SinkError};
-use crate::store::{ReadView, SettingKey, Store, Write, WriteSummary};
+use crate::store::{PendingWrite, ReadView, SettingKey, Store, Write, WriteSummary};
 use crate::telemetry::Terminal;
 
 /// Ratings per transaction: large enough that commits cost little, small enough to hold in memory.
@@ -83,34 +83,47 @@ fn claim_id_space(store: &Store, id_space: &str) -> anyhow::Result<Option<Write>
     }
 }
 
-/// Gathers what is imported into batches for the store.
+/// Gathers what is imported into batches for the store; the next one is read while one is written.
 struct StoreSink<'store> {
     store: &'store Store,
     /// What goes before the first movie.
     claim: Option<Write>,
-    batch: Vec<Write>,
-    weight: usize,
+    movies: Vec<Write>,
+    ratings: Vec<Interaction>,
+    pending: Option<PendingWrite>,
     total: WriteSummary,
     bar: ProgressBar,
 }
 
 impl<'store> StoreSink<'store> {
     fn new(store: &'store Store, claim: Option<Write>, bar: ProgressBar) -> Self {
-        Self { store, claim, batch: Vec::new(), weight: 0, total: WriteSummary::default(), bar }
+        let (movies, ratings, total) = (Vec::new(), Vec::with_capacity(BATCH), WriteSummary::default());
+        Self { store, claim, movies, ratings, pending: None, total, bar }
     }
 
-    fn push(&mut self, write: Write, weight: usize) -> Result<(), SinkError> {
-        self.batch.push(write);
-        self.weight += weight;
-        if self.weight >= BATCH { Ok(self.flush()?) } else { Ok(()) }
+    fn flush_if_full(&mut self) -> Result<(), SinkError> {
+        if self.movies.len() * MOVIE_WEIGHT + self.ratings.len() >= BATCH { Ok(self.send()?) } else { Ok(()) }
+    }
+
+    /// Sends what has been gathered, when the batch before is durable.
+    fn send(&mut self) -> anyhow::Result<()> {
+        self.wait()?;
+        let mut writes = std::mem::take(&mut self.movies);
+        writes.push(Write::Ratings(std::mem::replace(&mut self.ratings, Vec::with_capacity(BATCH))));
+        self.pending = Some(self.store.write_behind(writes).context("writing to the store")?);
+        Ok(())
+    }
+
+    fn wait(&mut self) -> anyhow::Result<()> {
+        if let Some(pending) = self.pending.take() {
+            self.total += pending.wait().context("writing to the store")?;
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {
-        let batch = std::mem::take(&mut self.batch);
-        self.weight = 0;
-        let summary = self.store.write(batch).context("writing to the store")?;
-        self.total += summary;
-        Ok(())
+        self.send()?;
+        self.wait()
     }
 
     fn summary_text(&self) -> String {
@@ -128,12 +141,14 @@ impl<'store> StoreSink<'store> {
 
 impl ImportSink for StoreSink<'_> {
     fn movie(&mut self, movie: Movie) -> Result<(), SinkError> {
-        self.batch.extend(self.claim.take());
-        self.push(Write::Movie(movie), MOVIE_WEIGHT)
+        self.movies.extend(self.claim.take());
+        self.movies.push(Write::Movie(movie));
+        self.flush_if_full()
     }
 
     fn rating(&mut self, rating: Interaction) -> Result<(), SinkError> {
-        self.push(Write::Rating(rating), 1)
+        self.ratings.push(rating);
+        self.flush_if_full()
     }
 
     fn progress(&mut self, progress: ImportProgress) {

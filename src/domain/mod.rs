@@ -22,6 +22,6 @@ pub use id::{ItemIdx, MovieId, UserId, UserIdx};
 pub use movie::{Movie, Votes, imdb_text};
 pub use query::{Query, RatedMovie};
 pub use ranking::{RankedList, Score, ScoredItem};
-pub use rating::{Interaction, MAX_TIMESTAMP_S, Rating, RatingError, RatingMatrix};
+pub use rating::{Interaction, MAX_TIMESTAMP_S, Rating, RatingError, RatingMatrix, RatingMatrixBuilder};
 pub use split::{Split, folds, global_temporal, user_temporal};
 pub use vocabulary::Vocabulary;

@@ -1,7 +1,7 @@
 //! Ratings, and the sparse users × items matrix they form.
 
 use super::{ItemIdx, MovieId, RatedMovie, UserId, UserIdx, Vocabulary};
-use crate::math::SparseRows;
+use crate::math::{SparseRows, SparseRowsBuilder};
 
 /// Why a number is not a rating.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -46,34 +46,79 @@ pub struct RatingMatrix {
     users: Vocabulary<UserId>,
     by_user: SparseRows,
     by_item: SparseRows,
-    timestamps: Vec<i64>,
+    times: Times,
     newest: i64,
     mean: f32,
     scale: (f32, f32),
+}
+
+/// Makes a matrix person by person, so that no other copy of the ratings is needed meanwhile.
+#[derive(Debug)]
+pub struct RatingMatrixBuilder<'a> {
+    movies: &'a Vocabulary<MovieId>,
+    users: Vec<UserId>,
+    by_user: SparseRowsBuilder,
+    times: Times,
+}
+
+impl<'a> RatingMatrixBuilder<'a> {
+    /// A matrix over these movies, without any rating yet.
+    pub fn new(movies: &'a Vocabulary<MovieId>) -> Self {
+        let by_user = SparseRowsBuilder::new(movies.len());
+        Self { movies, users: Vec::new(), by_user, times: Times::default() }
+    }
+
+    /// Adds what one person rated, by ascending movie, each once. Movies outside the vocabulary are left out; who has
+    /// nothing left is not there.
+    ///
+    /// # Panics
+    /// When people or movies do not ascend.
+    pub fn add(&mut self, history: &[Interaction]) {
+        let mut from = 0;
+        for event in history {
+            let Some(item) = self.movies.index_from(event.movie, from) else { continue };
+            if self.users.last() != Some(&event.user) {
+                assert!(self.users.last() < Some(&event.user), "people must ascend");
+                if !self.users.is_empty() {
+                    self.by_user.end_row();
+                }
+                self.users.push(event.user);
+            }
+            from = item;
+            self.by_user.push(item as u32, event.rating.value());
+            self.times.push(event.timestamp);
+        }
+    }
+
+    /// The matrix.
+    pub fn finish(mut self) -> RatingMatrix {
+        if !self.users.is_empty() {
+            self.by_user.end_row();
+        }
+        let by_user = self.by_user.finish();
+        let by_item = by_user.transposed();
+        let (mean, scale) = mean_and_scale(by_user.values());
+        let users = Vocabulary::new(self.users);
+        self.times.shrink();
+        let newest = self.times.newest().unwrap_or(0);
+        RatingMatrix { users, by_user, by_item, times: self.times, newest, mean, scale }
+    }
 }
 
 impl RatingMatrix {
     /// Builds the matrix. Interactions with movies outside `movies` are left out; of several by one user for one movie
     /// the last in time counts (the last given among equal times).
     pub fn new(movies: &Vocabulary<MovieId>, mut interactions: Vec<Interaction>) -> Self {
-        interactions.retain(|event| movies.index_of(event.movie).is_some());
         interactions.sort_by_key(|event| (event.user, event.movie, event.timestamp));
         // dedup keeps the first of a run, the newest comes last: look from the end.
         interactions.reverse();
         interactions.dedup_by_key(|event| (event.user, event.movie));
         interactions.reverse();
-        let users = Vocabulary::new(interactions.iter().map(|event| event.user));
-        let entries = interactions.iter().map(|event| {
-            let user = users.index_of(event.user).expect("the vocabulary was made of these users");
-            let item = movies.index_of(event.movie).expect("other movies were left out above");
-            (user as u32, item as u32, event.rating.value())
-        });
-        let by_user = SparseRows::from_sorted(users.len(), movies.len(), entries);
-        let by_item = by_user.transposed();
-        let timestamps: Vec<i64> = interactions.iter().map(|event| event.timestamp).collect();
-        let newest = timestamps.iter().copied().max().unwrap_or(0);
-        let (mean, scale) = mean_and_scale(by_user.values());
-        Self { users, by_user, by_item, timestamps, newest, mean, scale }
+        let mut builder = RatingMatrixBuilder::new(movies);
+        for history in interactions.chunk_by(|left, right| left.user == right.user) {
+            builder.add(history);
+        }
+        builder.finish()
     }
 
     /// The users, in row order.
@@ -98,10 +143,10 @@ impl RatingMatrix {
 
     /// Items a user rated, with value and time (seconds since 1970), in item order.
     pub fn history(&self, user: UserIdx) -> impl Iterator<Item = (ItemIdx, f32, i64)> + '_ {
-        let range = self.by_user.range(user.row());
+        let places = self.by_user.range(user.row());
         let (columns, values) = self.by_user.row(user.row());
-        let times = &self.timestamps[range];
-        columns.iter().zip(values).zip(times).map(|((&item, &value), &time)| (ItemIdx(item), value, time))
+        let rated = columns.iter().zip(values).zip(places);
+        rated.map(|((&item, &value), place)| (ItemIdx(item), value, self.times.at(place)))
     }
 
     /// The same as part of a query. `movies` is the vocabulary the matrix was made with.
@@ -114,7 +159,16 @@ impl RatingMatrix {
 
     /// All ratings as events, by user, then by item.
     pub fn interactions<'a>(&'a self, movies: &'a Vocabulary<MovieId>) -> impl Iterator<Item = Interaction> + 'a {
-        self.users.ids().iter().zip(0..).flat_map(move |(&user, row)| {
+        self.interactions_of_every(1, movies)
+    }
+
+    /// The same of every `step`-th person.
+    pub fn interactions_of_every<'a>(
+        &'a self,
+        step: usize,
+        movies: &'a Vocabulary<MovieId>,
+    ) -> impl Iterator<Item = Interaction> + 'a {
+        self.users.ids().iter().zip(0..).step_by(step).flat_map(move |(&user, row)| {
             self.history(UserIdx(row)).filter_map(move |(item, value, timestamp)| {
                 Some(Interaction { user, movie: movies.id_at(item.row()), rating: Rating::new(value).ok()?, timestamp })
             })
@@ -122,8 +176,8 @@ impl RatingMatrix {
     }
 
     /// Times of all ratings, in the order of [`Self::by_user`]'s entries (seconds since 1970).
-    pub fn timestamps(&self) -> &[i64] {
-        &self.timestamps
+    pub fn timestamps(&self) -> impl ExactSizeIterator<Item = i64> + '_ {
+        (0..self.len()).map(|place| self.times.at(place))
     }
 
     /// Time of the newest rating (seconds since 1970), or 0 when there are none.
@@ -131,14 +185,19 @@ impl RatingMatrix {
         self.newest
     }
 
+    /// How many people to go on by so that those who are met have about so many ratings; 1 where all have no more.
+    pub fn step_for(&self, max_ratings: usize) -> usize {
+        self.len().div_ceil(max_ratings.max(1)).max(1)
+    }
+
     /// Number of ratings.
     pub fn len(&self) -> usize {
-        self.timestamps.len()
+        self.by_user.values().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.timestamps.is_empty()
+        self.len() == 0
     }
 
     /// Mean of all ratings, or the middle of the 0 to 10 scale when there are none.
@@ -149,6 +208,53 @@ impl RatingMatrix {
     /// Lowest and highest rating in use, or 0 and 10 when there are none.
     pub fn scale(&self) -> (f32, f32) {
         self.scale
+    }
+}
+
+/// A time per rating, in half the room where all lie between 1970 and 2106, as those of every real data set do.
+#[derive(Clone, Debug)]
+enum Times {
+    Narrow(Vec<u32>),
+    Wide(Vec<i64>),
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self::Narrow(Vec::new())
+    }
+}
+
+impl Times {
+    fn push(&mut self, time: i64) {
+        match (&mut *self, u32::try_from(time)) {
+            (Self::Narrow(times), Ok(time)) => times.push(time),
+            (Self::Wide(times), _) => times.push(time),
+            (Self::Narrow(times), Err(_)) => {
+                let wide = times.iter().map(|&time| i64::from(time)).chain([time]);
+                *self = Self::Wide(wide.collect());
+            }
+        }
+    }
+
+    fn at(&self, place: usize) -> i64 {
+        match self {
+            Self::Narrow(times) => i64::from(times[place]),
+            Self::Wide(times) => times[place],
+        }
+    }
+
+    fn newest(&self) -> Option<i64> {
+        match self {
+            Self::Narrow(times) => times.iter().max().copied().map(i64::from),
+            Self::Wide(times) => times.iter().max().copied(),
+        }
+    }
+
+    fn shrink(&mut self) {
+        match self {
+            Self::Narrow(times) => times.shrink_to_fit(),
+            Self::Wide(times) => times.shrink_to_fit(),
+        }
     }
 }
 
@@ -194,6 +300,16 @@ mod tests {
         assert_eq!(matrix.by_item().row(1), (&[0_u32][..], &[1.0_f32][..]));
         assert_eq!(matrix.scale(), (1.0, 4.0));
         assert_eq!(matrix.mean(), 2.5);
+    }
+
+    #[test]
+    fn times_beyond_2106_are_kept_as_they_are() {
+        let movies = Vocabulary::new([MovieId(1), MovieId(2), MovieId(3)]);
+        let times = [5, i64::from(u32::MAX) + 7, 9];
+        let events = (1..).zip(times).map(|(movie, time)| event(1, movie, 2.0, time)).collect();
+        let matrix = RatingMatrix::new(&movies, events);
+        assert_eq!(matrix.timestamps().collect::<Vec<_>>(), times);
+        assert_eq!(matrix.newest(), times[1]);
     }
 
     #[test]

@@ -21,6 +21,18 @@ impl<Id: Copy + Ord> Vocabulary<Id> {
         self.ids.binary_search(&id).ok()
     }
 
+    /// The same when it is known to be at an index or after it. Quick where it is near.
+    pub fn index_from(&self, id: Id, from: usize) -> Option<usize> {
+        let rest = self.ids.get(from..)?;
+        // Steps twice as long each time, until the id is passed.
+        let mut step = 1;
+        while rest.get(step).is_some_and(|&other| other < id) {
+            step *= 2;
+        }
+        let (low, high) = (step / 2, rest.len().min(step + 1));
+        rest[low..high].binary_search(&id).ok().map(|place| from + low + place)
+    }
+
     /// Id at a dense index.
     ///
     /// # Panics
@@ -58,5 +70,17 @@ mod tests {
             assert_eq!(vocabulary.id_at(index), id);
         }
         assert_eq!(vocabulary.index_of(15), None);
+    }
+
+    #[test]
+    fn an_id_is_found_from_every_place_before_it() {
+        let vocabulary = Vocabulary::new((0..40_u32).map(|n| n * 3));
+        for id in 0..125 {
+            for from in 0..=vocabulary.len() {
+                let expected = vocabulary.index_of(id).filter(|&index| index >= from);
+                assert_eq!(vocabulary.index_from(id, from), expected, "{id} from {from}");
+            }
+        }
+        assert_eq!(Vocabulary::<u32>::new([]).index_from(1, 0), None);
     }
 }

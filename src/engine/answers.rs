@@ -133,7 +133,7 @@ pub(super) fn predicted(
         return Ok((model.predict(query, items), "rating-model"));
     }
     let Some(network) = &snapshot.network else {
-        return Ok((snapshot.base.baseline.predict_many(&query.history, items), "neighbours"));
+        return Ok((snapshot.baseline().predict_many(&query.history, items), "neighbours"));
     };
     let ratings = network.predictions.predict(query, items).map_err(|error| recommend_error(error.into()))?;
     Ok((ratings, "rating-network"))

@@ -328,7 +328,7 @@ impl<'a> Wanted<'a> {
     /// The whole catalogue by predicted rating.
     fn by_prediction(&self, tastes: &[Taste]) -> Result<Vec<Row>, EngineError> {
         let snapshot = &self.desk.snapshot;
-        let scorer: &dyn Scorer = snapshot.network.as_ref().map_or(&snapshot.base.baseline, |network| &network.ranking);
+        let scorer: &dyn Scorer = snapshot.network.as_ref().map_or(snapshot.baseline(), |network| &network.ranking);
         let Some(taste) = tastes.first() else { return Ok(Vec::new()) };
         let found = scored_in_turn(&snapshot.base, &taste.query, &[scorer])?;
         let row = |(movie, score, name)| Row::alone(movie, score, (name, SourceKind::Prediction));

@@ -7,7 +7,7 @@ use super::loading::LoadError;
 use super::snapshot::Base;
 use super::status::{Part, PartState, Status};
 use crate::config::InferenceConfig;
-use crate::domain::{Catalogue, RatingMatrix};
+use crate::domain::{Catalogue, RatingMatrix, RatingMatrixBuilder};
 use crate::inference::{InferenceError, Runtime};
 use crate::recommend::{
     Bm25, DEFAULT_NEIGHBORS, ItemKnn, ItemNeighbors, PopularityBaseline, PopularityKind, ProfileKnn, ProfileWeights,
@@ -16,13 +16,21 @@ use crate::recommend::{
 use crate::store::{ReadView, Store, StoreError};
 use crate::understand::{PromptReader, TitleResolver, TitleSuggester};
 
+/// Pairs of ratings by one person above which neighbour tables take longer than the first answers can wait. Neighbours
+/// are then looked up on demand, until the signals of the hybrid are fitted, which have tables of their own.
+const MAX_PAIRS: usize = 100_000_000;
+
 /// Reads movies and ratings and fits everything that is fitted from them.
 pub(super) fn load_base(store: &Store, status: &Status) -> Result<Base, StoreError> {
     let started = Instant::now();
     status.set_part(Part::Catalogue, PartState::Building { what: "reading the store", progress: None });
-    let (movies, interactions) = store.read(|view: &ReadView<'_>| Ok((view.movies()?, view.ratings()?)))?;
-    let vocabulary = Catalogue::vocabulary_of(&movies);
-    let ratings = Arc::new(RatingMatrix::new(&vocabulary, interactions));
+    let (movies, ratings) = store.read(|view: &ReadView<'_>| {
+        let movies = view.movies()?;
+        let vocabulary = Catalogue::vocabulary_of(&movies);
+        let mut ratings = RatingMatrixBuilder::new(&vocabulary);
+        view.each_history(|history| ratings.add(history))?;
+        Ok((movies, Arc::new(ratings.finish())))
+    })?;
     let catalogue = Arc::new(Catalogue::new(movies, &ratings));
     let (n_movies, n_users, n_ratings) = (catalogue.len(), ratings.users().len(), ratings.len());
     status.set_part(
@@ -37,7 +45,7 @@ pub(super) fn load_base(store: &Store, status: &Status) -> Result<Base, StoreErr
         },
     );
     status.set_part(Part::Recommenders, PartState::Building { what: "fitting", progress: None });
-    let base = fit(catalogue, ratings);
+    let base = fit(&catalogue, &ratings);
     status.set_part(
         Part::Recommenders,
         PartState::Ready("popularity, item-based CF, multi-item CF, TF-IDF, titles".to_owned()),
@@ -47,27 +55,71 @@ pub(super) fn load_base(store: &Store, status: &Status) -> Result<Base, StoreErr
     Ok(base)
 }
 
-pub(super) fn fit(catalogue: Arc<Catalogue>, ratings: Arc<RatingMatrix>) -> Base {
-    let similarity = Similarity::default();
-    let bm25 = Arc::new(Bm25::fit(Arc::clone(&catalogue)));
-    let item_knn = Arc::new(ItemKnn::fit(Arc::clone(&catalogue), Arc::clone(&ratings), similarity));
-    let prompt_search = PromptSearch::fit(Arc::clone(&catalogue), Arc::clone(&bm25), Arc::clone(&item_knn), None);
-    let neighbors = Arc::new(ItemNeighbors::fit(&ratings, DEFAULT_NEIGHBORS, similarity));
-    Base {
-        titles: TitleResolver::fit(&catalogue),
-        suggester: TitleSuggester::fit(&catalogue),
-        popularity: PopularityBaseline::fit(&catalogue, &ratings, PopularityKind::AllTime),
-        trending: PopularityBaseline::fit(&catalogue, &ratings, PopularityKind::Recent),
-        item_knn,
-        pearson: ItemKnn::fit(Arc::clone(&catalogue), Arc::clone(&ratings), Similarity::Pearson),
-        profile_knn: ProfileKnn::fit(Arc::clone(&catalogue), &ratings, neighbors, ProfileWeights::default()),
-        baseline: RatingBaseline::fit(Arc::clone(&catalogue), &ratings, DEFAULT_NEIGHBORS),
-        tfidf: TfIdf::fit(Arc::clone(&catalogue), None),
-        bm25,
-        prompts: PromptReader::fit(&catalogue),
-        prompt_search,
-        catalogue,
-        ratings,
+/// Fits what needs no longer than the first answers can wait, texts and ratings side by side. What is learnt from ratings
+/// with more patience comes from `background_fit`.
+pub(super) fn fit(catalogue: &Arc<Catalogue>, ratings: &Arc<RatingMatrix>) -> Base {
+    let of_texts = Arc::clone(catalogue);
+    std::thread::scope(|scope| {
+        let texts = scope.spawn(|| Texts::fit(of_texts));
+        let (similarity, weights) = (Similarity::default(), ProfileWeights::default());
+        let item_knn = Arc::new(ItemKnn::fit(Arc::clone(catalogue), Arc::clone(ratings), similarity));
+        let popularity = PopularityBaseline::fit(catalogue, ratings, PopularityKind::AllTime);
+        let trending = PopularityBaseline::fit(catalogue, ratings, PopularityKind::Recent);
+        let pearson = ItemKnn::fit(Arc::clone(catalogue), Arc::clone(ratings), Similarity::Pearson);
+        let (profile_knn, baseline) = if ItemNeighbors::n_pairs(ratings) > MAX_PAIRS {
+            (
+                ProfileKnn::on_demand(Arc::clone(catalogue), ratings, Arc::clone(&item_knn), weights),
+                RatingBaseline::without_neighbors(Arc::clone(catalogue), ratings),
+            )
+        } else {
+            let neighbors = Arc::new(ItemNeighbors::fit(ratings, DEFAULT_NEIGHBORS, similarity));
+            (
+                ProfileKnn::fit(Arc::clone(catalogue), ratings, neighbors, weights),
+                RatingBaseline::fit(Arc::clone(catalogue), ratings, DEFAULT_NEIGHBORS),
+            )
+        };
+        let Texts { titles, suggester, tfidf, bm25, prompts } = match texts.join() {
+            Ok(texts) => texts,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        let prompt_search = PromptSearch::fit(Arc::clone(catalogue), Arc::clone(&bm25), Arc::clone(&item_knn), None);
+        Base {
+            titles,
+            suggester,
+            popularity,
+            trending,
+            item_knn,
+            pearson,
+            profile_knn,
+            baseline,
+            tfidf,
+            bm25,
+            prompts,
+            prompt_search,
+            catalogue: Arc::clone(catalogue),
+            ratings: Arc::clone(ratings),
+        }
+    })
+}
+
+/// What is made of the movies' texts alone.
+struct Texts {
+    titles: TitleResolver,
+    suggester: TitleSuggester,
+    tfidf: TfIdf,
+    bm25: Arc<Bm25>,
+    prompts: PromptReader,
+}
+
+impl Texts {
+    fn fit(catalogue: Arc<Catalogue>) -> Self {
+        Self {
+            titles: TitleResolver::fit(&catalogue),
+            suggester: TitleSuggester::fit(&catalogue),
+            bm25: Arc::new(Bm25::fit(Arc::clone(&catalogue))),
+            prompts: PromptReader::fit(&catalogue),
+            tfidf: TfIdf::fit(catalogue, None),
+        }
     }
 }
 

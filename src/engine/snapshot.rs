@@ -110,6 +110,14 @@ impl Snapshot {
         Some((&self.base.catalogue, self.base.catalogue.item_idx(movie)?))
     }
 
+    /// What predicts ratings without a model: that of the signals where the base has been fitted in a hurry.
+    pub(super) fn baseline(&self) -> &RatingBaseline {
+        match &self.hybrid {
+            Some(hybrid) if !self.base.baseline.has_neighbors() => hybrid.signals.rating_baseline(),
+            _ => &self.base.baseline,
+        }
+    }
+
     /// Signals and ranker, once the signals are fitted: a trained ranker before the one fitted with the signals.
     pub(super) fn hybrid(&self) -> Option<Hybrid> {
         let FittedHybrid { signals, ranker } = self.hybrid.as_deref()?;

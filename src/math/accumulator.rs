@@ -2,6 +2,9 @@
 //!
 //! The slots are allocated once and reused; emptying costs only what was touched.
 
+/// Where more than one in so many was touched, looking at all is quicker than sorting.
+const SHARE_TO_SORT: usize = 16;
+
 /// Sums by index, of which most stay untouched.
 #[derive(Debug)]
 pub struct Accumulator<S> {
@@ -29,7 +32,13 @@ impl<S: Default> Accumulator<S> {
 
     /// Takes out all touched sums, by ascending index, and leaves the accumulator empty.
     pub fn drain(&mut self) -> impl Iterator<Item = (u32, S)> + '_ {
-        self.touched.sort_unstable();
+        if self.touched.len() > self.slots.len() / SHARE_TO_SORT {
+            self.touched.clear();
+            let filled = (0_u32..).zip(&self.slots).filter(|(_, slot)| slot.is_some());
+            self.touched.extend(filled.map(|(index, _)| index));
+        } else {
+            self.touched.sort_unstable();
+        }
         let slots = &mut self.slots;
         self.touched.drain(..).filter_map(|index| slots[index as usize].take().map(|sums| (index, sums)))
     }
@@ -49,5 +58,10 @@ mod tests {
         assert_eq!(sums.drain().count(), 0);
         *sums.slot(3) += 1;
         assert_eq!(sums.drain().collect::<Vec<_>>(), [(3, 1)]);
+        let mut many = Accumulator::<u32>::new(1_000);
+        for index in [900, 1, 5] {
+            *many.slot(index) += index;
+        }
+        assert_eq!(many.drain().collect::<Vec<_>>(), [(1, 1), (5, 5), (900, 900)]);
     }
 }

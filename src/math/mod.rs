@@ -17,5 +17,5 @@ pub use dot::{add_dots, add_observations, add_rows, dot_bf16, dots_i8, from_bf16
 pub use lbfgs::minimize;
 pub use random::Random;
 pub use similarity::{CosineSums, PearsonSums};
-pub use sparse::SparseRows;
+pub use sparse::{SparseRows, SparseRowsBuilder};
 pub use top_k::{best_rows, top_k};

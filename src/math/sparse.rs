@@ -17,22 +17,22 @@ impl SparseRows {
     /// # Panics
     /// When the entries are not sorted, or a row or column is outside the matrix.
     pub fn from_sorted(n_rows: usize, n_columns: usize, entries: impl Iterator<Item = (u32, u32, f32)>) -> Self {
-        let mut matrix =
-            Self { n_columns, starts: Vec::with_capacity(n_rows + 1), columns: Vec::new(), values: Vec::new() };
-        let mut last = None;
-        matrix.starts.push(0);
+        let mut builder = SparseRowsBuilder::new(n_columns);
+        builder.matrix.starts.reserve_exact(n_rows);
+        let mut n_ended = 0;
         for (row, column, value) in entries {
-            assert!(last < Some((row, column)), "entries must be sorted and distinct");
-            assert!((row as usize) < n_rows && (column as usize) < n_columns, "entry outside the matrix");
-            last = Some((row, column));
-            while matrix.starts.len() <= row as usize {
-                matrix.starts.push(matrix.columns.len());
+            assert!((row as usize) < n_rows, "entry outside the matrix");
+            assert!(n_ended <= row as usize, "entries must be sorted and distinct");
+            while n_ended < row as usize {
+                builder.end_row();
+                n_ended += 1;
             }
-            matrix.columns.push(column);
-            matrix.values.push(value);
+            builder.push(column, value);
         }
-        matrix.starts.resize(n_rows + 1, matrix.columns.len());
-        matrix
+        for _ in n_ended..n_rows {
+            builder.end_row();
+        }
+        builder.finish()
     }
 
     /// Number of rows.
@@ -84,6 +84,44 @@ impl SparseRows {
             }
         }
         Self { n_columns: self.n_rows(), starts, columns, values }
+    }
+}
+
+/// Makes a matrix row by row.
+#[derive(Debug)]
+pub struct SparseRowsBuilder {
+    matrix: SparseRows,
+}
+
+impl SparseRowsBuilder {
+    /// A matrix without any row yet.
+    pub fn new(n_columns: usize) -> Self {
+        Self { matrix: SparseRows { n_columns, starts: vec![0], columns: Vec::new(), values: Vec::new() } }
+    }
+
+    /// Adds an entry to the current row.
+    ///
+    /// # Panics
+    /// When the columns of a row do not ascend, or one is outside the matrix.
+    pub fn push(&mut self, column: u32, value: f32) {
+        let SparseRows { n_columns, starts, columns, values } = &mut self.matrix;
+        assert!((column as usize) < *n_columns, "entry outside the matrix");
+        let is_first = starts.last() == Some(&columns.len());
+        assert!(is_first || columns.last() < Some(&column), "entries must be sorted and distinct");
+        columns.push(column);
+        values.push(value);
+    }
+
+    /// Ends the current row.
+    pub fn end_row(&mut self) {
+        self.matrix.starts.push(self.matrix.columns.len());
+    }
+
+    /// The matrix of the rows that have ended.
+    pub fn finish(mut self) -> SparseRows {
+        self.matrix.columns.shrink_to_fit();
+        self.matrix.values.shrink_to_fit();
+        self.matrix
     }
 }
 

@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::measure::{Cosine, Weights};
 use super::{ItemNeighbors, RecommendError, Scorer, Scores};
 use crate::domain::{Catalogue, ItemIdx, Query, RatedMovie, RatingMatrix};
@@ -49,6 +51,20 @@ impl RatingBaseline {
         let scale = ratings.scale();
         let table = Table::ByMovie(amplified(&neighbors, catalogue.len()));
         Self { catalogue, mean: residuals.mean, scale, item_biases: residuals.item_biases, table }
+    }
+
+    /// Biases alone: what does not take long whatever there is.
+    pub fn without_neighbors(catalogue: Arc<Catalogue>, ratings: &RatingMatrix) -> Self {
+        let residuals = Residuals::fit(ratings);
+        let table = Table::ByMovie(SparseRows::from_sorted(catalogue.len(), catalogue.len(), std::iter::empty()));
+        let (mean, scale) = (residuals.mean, ratings.scale());
+        Self { catalogue, mean, scale, item_biases: residuals.item_biases, table }
+    }
+
+    /// Whether any movie has neighbours.
+    pub fn has_neighbors(&self) -> bool {
+        let (Table::ByMovie(table) | Table::ByRated(table)) = &self.table;
+        !table.values().is_empty()
     }
 
     /// The same, quicker for more movies at a time than a history has, and slower for fewer.
@@ -167,12 +183,12 @@ impl Residuals {
             rests.sum::<f32>() / (values.len() as f32 + BIAS_DAMPING)
         };
         for _ in 0..BIAS_ROUNDS {
-            for (item, bias) in item_biases.iter_mut().enumerate() {
+            item_biases.par_iter_mut().enumerate().for_each(|(item, bias)| {
                 *bias = damped_mean(by_item.row(item), &user_biases);
-            }
-            for (user, bias) in user_biases.iter_mut().enumerate() {
+            });
+            user_biases.par_iter_mut().enumerate().for_each(|(user, bias)| {
                 *bias = damped_mean(by_user.row(user), &item_biases);
-            }
+            });
         }
         Self { mean, user_biases, item_biases }
     }
@@ -215,6 +231,16 @@ mod tests {
         for history in [vec![], vec![rated(40, 2.0), rated(10, 5.0), rated(40, 4.0)], vec![rated(60, 1.0)]] {
             assert_eq!(baseline.predict_many(&history, &items), many.predict_many(&history, &items));
         }
+    }
+
+    #[test]
+    fn biases_alone_follow_the_level_of_the_history() {
+        let (catalogue, ratings) = sample::movies_and_ratings();
+        let biases = RatingBaseline::without_neighbors(catalogue.clone(), &ratings);
+        let whole = RatingBaseline::fit(catalogue, &ratings, 50);
+        assert!(whole.has_neighbors() && !biases.has_neighbors());
+        assert!(biases.predict(&[rated(10, 5.0)], ItemIdx(1)) > biases.predict(&[rated(10, 2.0)], ItemIdx(1)));
+        assert_eq!(biases.predict(&[], ItemIdx(1)), whole.predict(&[], ItemIdx(1)));
     }
 
     #[test]

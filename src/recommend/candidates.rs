@@ -42,17 +42,18 @@ impl Scores {
 
 /// The best `query.n` movies that have a score, pass the filter and are not excluded, best first, ties by ascending id.
 pub fn rank(scores: &Scores, catalogue: &Catalogue, query: &Query) -> RankedList {
-    let excluded: std::collections::HashSet<ItemIdx> = query
-        .seen()
-        .chain(query.seeds.iter().copied())
-        .chain(query.excluded.iter().copied())
-        .filter_map(|movie| catalogue.item_idx(movie))
-        .collect();
+    let mut is_excluded = vec![false; scores.len()];
+    let excluded = query.seen().chain(query.seeds.iter().copied()).chain(query.excluded.iter().copied());
+    for item in excluded.filter_map(|movie| catalogue.item_idx(movie)) {
+        is_excluded[item.row()] = true;
+    }
+    let is_open = query.filter.is_open();
+    let passes = |item: ItemIdx| is_open || query.filter.accepts(catalogue.movie(item), catalogue.popularity(item));
+    let ids = catalogue.vocabulary();
     let candidates: Vec<ScoredItem> = scores
         .present()
-        .filter(|(item, _)| !excluded.contains(item))
-        .filter(|(item, _)| query.filter.accepts(catalogue.movie(*item), catalogue.popularity(*item)))
-        .map(|(item, score)| ScoredItem { movie: catalogue.movie(item).id, score })
+        .filter(|&(item, _)| !is_excluded[item.row()] && passes(item))
+        .map(|(item, score)| ScoredItem { movie: ids.id_at(item.row()), score })
         .collect();
     RankedList::new(top_k(candidates, query.n, ScoredItem::ranking_order))
 }
@@ -72,6 +73,9 @@ pub fn recommend_in_turn(
     let mut query = query.clone();
     let mut movies = Vec::with_capacity(query.n);
     for &scorer in scorers {
+        if query.n == 0 {
+            break;
+        }
         let ranked = match recommend(scorer, catalogue, &query) {
             Ok(ranked) => ranked,
             Err(RecommendError::NothingToGoBy { .. }) => continue,
@@ -80,9 +84,6 @@ pub fn recommend_in_turn(
         query.excluded.extend(ranked.items().iter().map(|item| item.movie));
         query.n -= ranked.items().len();
         movies.extend(ranked.items().iter().map(|&item| (item, scorer.name())));
-        if query.n == 0 {
-            break;
-        }
     }
     Ok(movies)
 }

@@ -9,6 +9,8 @@
 //!   neighbours, the last factor keeps chance out of them.
 //! * **Residual cosine**, for predicting ratings: the same form on what a rating leaves unexplained by the biases.
 
+use rayon::prelude::*;
+
 use crate::domain::RatingMatrix;
 use crate::math::{Accumulator, CosineSums, PearsonSums};
 
@@ -36,22 +38,37 @@ pub(super) trait Measure: Sync {
     /// Adds one person's weights.
     fn add(sums: &mut Self::Sums, x: f32, y: f32);
 
-    /// The similarity from `item` to `other`.
-    fn similarity(&self, sums: &Self::Sums, item: usize, other: usize) -> Option<f32>;
+    /// The similarity from `item` to `other`, when the sums are over one in `step` of the people who rated `item`.
+    fn similarity(&self, sums: &Self::Sums, pair: (usize, usize), step: f32) -> Option<f32>;
 }
 
-/// Similarities from one movie to all movies that share a rater with it, by ascending row. People with more than
-/// `longest_history` ratings are passed over.
+/// How much is looked at for the similarities of one movie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// People with more ratings are passed over.
+    pub(super) longest_history: usize,
+    /// Of the raters of a movie only every n-th is looked at where their ratings would be more than this.
+    pub(super) max_pairs: usize,
+}
+
+/// Ratings that all raters of a movie have given, those of people with too many aside.
+pub(super) fn n_pairs(ratings: &RatingMatrix, item: usize, longest_history: usize) -> usize {
+    let lengths = ratings.by_item().row(item).0.iter().map(|&user| ratings.by_user().range(user as usize).len());
+    lengths.filter(|&length| length <= longest_history).sum()
+}
+
+/// Similarities from one movie to all movies that share a rater with it, by ascending row.
 pub(super) fn similarities<M: Measure>(
     measure: &M,
     ratings: &RatingMatrix,
-    (item, longest_history): (usize, usize),
+    (item, bounds): (usize, Bounds),
     scratch: &mut Accumulator<M::Sums>,
 ) -> Vec<(u32, f32)> {
     let (users, values) = ratings.by_item().row(item);
-    for (&user, &value) in users.iter().zip(values) {
+    let step = n_pairs(ratings, item, bounds.longest_history).div_ceil(bounds.max_pairs.max(1)).max(1);
+    for (&user, &value) in users.iter().zip(values).step_by(step) {
         let (others, other_values) = ratings.by_user().row(user as usize);
-        if others.len() > longest_history {
+        if others.len() > bounds.longest_history {
             continue;
         }
         let x = measure.weight(user as usize, item, value);
@@ -62,7 +79,7 @@ pub(super) fn similarities<M: Measure>(
     scratch
         .drain()
         .filter(|&(other, _)| other as usize != item)
-        .filter_map(|(other, sums)| Some((other, measure.similarity(&sums, item, other as usize)?)))
+        .filter_map(|(other, sums)| Some((other, measure.similarity(&sums, (item, other as usize), step as f32)?)))
         .collect()
 }
 
@@ -81,13 +98,13 @@ impl Measure for Pearson {
         sums.add(x, y);
     }
 
-    fn similarity(&self, sums: &PearsonSums, _item: usize, _other: usize) -> Option<f32> {
+    fn similarity(&self, sums: &PearsonSums, _pair: (usize, usize), _step: f32) -> Option<f32> {
         sums.correlation(MIN_CO_RATERS)
     }
 }
 
 /// A weight per rating for a cosine.
-pub(super) trait Weights: Sync {
+pub(super) trait Weights: Send + Sync {
     /// What a rating counts.
     fn weight(&self, user: usize, item: usize, rating: f32) -> f32;
 }
@@ -110,7 +127,7 @@ impl<W: Weights> Cosine<W> {
             let square: f32 = weighed.map(|weight| weight * weight).sum();
             (square.powf(1.0 - exponent), square.powf(exponent))
         };
-        let norms = (0..ratings.by_item().n_rows()).map(norm).collect();
+        let norms = (0..ratings.by_item().n_rows()).into_par_iter().map(norm).collect();
         Self { weights, norms, shrinkage }
     }
 }
@@ -126,8 +143,9 @@ impl<W: Weights> Measure for Cosine<W> {
         sums.add(x, y);
     }
 
-    fn similarity(&self, sums: &CosineSums, item: usize, other: usize) -> Option<f32> {
-        sums.similarity(self.norms[item].0 * self.norms[other].1, self.shrinkage)
+    fn similarity(&self, sums: &CosineSums, (item, other): (usize, usize), step: f32) -> Option<f32> {
+        // The norms are over all raters: sums over a few of them count so many times.
+        sums.similarity(self.norms[item].0 * self.norms[other].1 / step, self.shrinkage / step)
     }
 }
 
@@ -150,7 +168,7 @@ impl Preference {
     pub(super) fn cosine(ratings: &RatingMatrix) -> Cosine<Self> {
         let by_user = ratings.by_user();
         let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
-        let user_means = (0..by_user.n_rows()).map(|user| mean(by_user.row(user).1)).collect();
+        let user_means = (0..by_user.n_rows()).into_par_iter().map(|user| mean(by_user.row(user).1)).collect();
         let (low, high) = ratings.scale();
         let per_point = if high > low { Self::SPAN / (high - low) } else { 0.0 };
         Cosine::fit(Self { user_means, per_point }, ratings, Self::EXPONENT, Self::SHRINKAGE)

@@ -1,12 +1,14 @@
 //! The k most similar movies of every movie, computed once per snapshot.
 //!
-//! Work is Σ over users of (number of ratings)², spread over the processors; memory is k entries per movie, plus one
-//! dense row of sums per thread. People with more than [`LONGEST_HISTORY`] ratings are passed over: they rated
-//! everything, so they say little about what goes together, and their squares would be most of the work.
+//! Work is Σ over users of (number of ratings)², spread over the processors; memory is k entries per movie, fewer where
+//! all would be more than [`MAX_ENTRIES`], plus one dense row of sums per thread. People with more than
+//! [`LONGEST_HISTORY`] ratings are passed over: they rated everything, so they say little about what goes together, and
+//! their squares would be most of the work. The work as a whole is bounded by [`MAX_PAIRS`]: where there is more, fewer
+//! raters are asked about the movies that have most.
 
 use rayon::prelude::*;
 
-use super::measure::{FittedMeasure, Measure, Similarity, similarities};
+use super::measure::{Bounds, FittedMeasure, Measure, Similarity, n_pairs, similarities};
 use crate::domain::{ItemIdx, RatingMatrix};
 use crate::math::{Accumulator, SparseRows, top_k};
 
@@ -18,6 +20,12 @@ pub const LONGEST_HISTORY: usize = 2_000;
 
 /// Rows computed before they are packed, so that unpacked rows never pile up.
 const CHUNK: usize = 4_096;
+
+/// Work of one table, in pairs of ratings by one person: half a minute of two processors.
+const MAX_PAIRS: usize = 10_000_000_000;
+
+/// Entries of one table, at most: 100 MB.
+const MAX_ENTRIES: usize = 12_000_000;
 
 /// A neighbour table: row = movie, columns = its neighbours, values = similarity from the movie to the neighbour.
 #[derive(Clone, Debug)]
@@ -34,10 +42,18 @@ impl ItemNeighbors {
         }
     }
 
+    /// How much work a table of these ratings is without any bound, in pairs of ratings by one person.
+    pub fn n_pairs(ratings: &RatingMatrix) -> usize {
+        let lengths = (0..ratings.users().len()).map(|user| ratings.by_user().range(user).len());
+        lengths.filter(|&length| length <= LONGEST_HISTORY).map(|length| length * length).sum()
+    }
+
     pub(super) fn of_measure<M: Measure>(measure: &M, ratings: &RatingMatrix, k: usize) -> Self {
         let n_items = ratings.by_item().n_rows();
+        let k = k.min((MAX_ENTRIES / n_items.max(1)).max(1));
+        let bounds = Bounds { longest_history: LONGEST_HISTORY, max_pairs: bound(ratings, MAX_PAIRS) };
         let row = |scratch: &mut Accumulator<M::Sums>, item: usize| {
-            let all = similarities(measure, ratings, (item, LONGEST_HISTORY), scratch);
+            let all = similarities(measure, ratings, (item, bounds), scratch);
             let mut nearest = top_k(all, k, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
             nearest.sort_unstable_by_key(|&(other, _)| other);
             nearest
@@ -70,10 +86,59 @@ impl ItemNeighbors {
     }
 }
 
+/// The bound for one movie that keeps all together below `max_pairs`.
+fn bound(ratings: &RatingMatrix, max_pairs: usize) -> usize {
+    let items = (0..ratings.by_item().n_rows()).into_par_iter();
+    let mut costs: Vec<usize> = items.map(|item| n_pairs(ratings, item, LONGEST_HISTORY)).collect();
+    costs.sort_unstable();
+    // The cheapest are looked at whole; the others share what they leave.
+    let mut left = max_pairs;
+    let n = costs.len();
+    for (place, &cost) in costs.iter().enumerate() {
+        let share = left / (n - place);
+        if cost > share {
+            return share.max(1);
+        }
+        left -= cost;
+    }
+    usize::MAX
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::recommend::sample;
+
+    #[test]
+    fn movies_that_cost_much_share_what_the_others_leave() {
+        let (_, ratings) = sample::movies_and_ratings();
+        let costs: Vec<usize> =
+            (0..ratings.by_item().n_rows()).map(|item| n_pairs(&ratings, item, usize::MAX)).collect();
+        let all: usize = costs.iter().sum();
+        assert_eq!(bound(&ratings, all), usize::MAX);
+        for max_pairs in [all - 1, all / 2, all / 10] {
+            let bound = bound(&ratings, max_pairs);
+            let spent: usize = costs.iter().map(|&cost| cost.min(bound)).sum();
+            assert!(spent <= max_pairs && spent + costs.len() > max_pairs, "{spent} of {max_pairs}");
+        }
+        assert_eq!(bound(&ratings, 0), 1);
+    }
+
+    #[test]
+    fn some_of_the_raters_say_nearly_what_all_say() {
+        let (_, ratings) = sample::movies_and_ratings();
+        let FittedMeasure::Cosine(measure) = FittedMeasure::fit(Similarity::Cosine, &ratings) else { unreachable!() };
+        let row = |max_pairs| {
+            let bounds = Bounds { longest_history: usize::MAX, max_pairs };
+            similarities(&measure, &ratings, (0, bounds), &mut Accumulator::new(7))
+        };
+        let (all, some) = (row(usize::MAX), row(n_pairs(&ratings, 0, usize::MAX) / 2));
+        let nearest = |row: &[(u32, f32)]| row.iter().max_by(|left, right| left.1.total_cmp(&right.1)).unwrap().0;
+        assert_eq!(nearest(&all), nearest(&some));
+        for (&(item, value), &(other, estimate)) in all.iter().zip(&some) {
+            assert!(item == other && (value - estimate).abs() < 0.25, "{value} {estimate}");
+        }
+    }
 
     #[test]
     fn keeps_the_most_similar() {

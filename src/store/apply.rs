@@ -1,12 +1,12 @@
 //! What each write does to the tables.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::StoreError;
-use super::record::{RatingRecord, decode, encode, encode_movie, encode_rating};
-use super::tables::{EMBEDDINGS, MOVIES, RATINGS, SETTINGS, SPACES};
+use super::record::{check_rating, decode_history, encode, encode_history, encode_movie};
+use super::tables::{EMBEDDINGS, HISTORIES, MOVIES, SETTINGS, SPACES};
 use super::writer::{Write, WriteSummary};
 use crate::domain::{Interaction, MovieId, UserId};
 
@@ -16,10 +16,25 @@ type Rows<'txn, Key> = Table<'txn, Key, &'static [u8]>;
 struct Tables<'txn> {
     settings: Table<'txn, &'static str, &'static str>,
     movies: Rows<'txn, u32>,
-    ratings: Rows<'txn, (u32, u32)>,
+    histories: Histories<'txn>,
     spaces: Table<'txn, &'static str, u32>,
     embeddings: Rows<'txn, (u32, u32)>,
     summary: WriteSummary,
+}
+
+/// Histories, of which those that a batch touches are held open and written once at its end.
+struct Histories<'txn> {
+    table: Rows<'txn, u32>,
+    open: BTreeMap<UserId, History>,
+}
+
+/// What one person rated, by ascending movie.
+#[derive(Default)]
+struct History {
+    ratings: Vec<Interaction>,
+    /// Why the stored value could not be read; it is gone when the history is written.
+    unreadable: Option<String>,
+    is_changed: bool,
 }
 
 /// Applies the writes in their order.
@@ -27,7 +42,7 @@ pub(super) fn apply(transaction: &WriteTransaction, writes: &[Write]) -> Result<
     let mut tables = Tables {
         settings: transaction.open_table(SETTINGS)?,
         movies: transaction.open_table(MOVIES)?,
-        ratings: transaction.open_table(RATINGS)?,
+        histories: Histories { table: transaction.open_table(HISTORIES)?, open: BTreeMap::new() },
         spaces: transaction.open_table(SPACES)?,
         embeddings: transaction.open_table(EMBEDDINGS)?,
         summary: WriteSummary::default(),
@@ -35,6 +50,7 @@ pub(super) fn apply(transaction: &WriteTransaction, writes: &[Write]) -> Result<
     for write in writes {
         tables.apply(write)?;
     }
+    tables.histories.write()?;
     if tables.summary.ratings_repaired > 0 {
         tracing::warn!(n_ratings = tables.summary.ratings_repaired, "replaced stored ratings that could not be read");
     }
@@ -52,15 +68,20 @@ impl Tables<'_> {
             }
             Write::RemoveMovie(movie) => self.remove_movie(*movie)?,
             Write::Rating(rating) => self.put_rating(*rating)?,
+            Write::Ratings(ratings) => ratings.iter().try_for_each(|&rating| self.put_rating(rating))?,
             Write::RemoveRating { user, movie } => {
-                let removed = self.ratings.remove((user.0, movie.0))?.is_some();
-                self.summary.ratings_removed += u64::from(removed);
-            }
-            Write::RemoveUser(user) => {
-                for rating in self.movies_rated_by(*user)? {
-                    self.ratings.remove((user.0, rating))?;
+                let history = self.histories.of(*user)?.readable()?;
+                if let Ok(place) = history.place_of(*movie) {
+                    history.ratings.remove(place);
+                    history.is_changed = true;
                     self.summary.ratings_removed += 1;
                 }
+            }
+            Write::RemoveUser(user) => {
+                let history = self.histories.of(*user)?;
+                let n_unreadable = u64::from(history.unreadable.take().is_some());
+                self.summary.ratings_removed += history.ratings.len() as u64 + n_unreadable;
+                *history = History { is_changed: true, ..History::default() };
             }
             Write::MergeUsers { from, into } => self.merge_users(*from, *into)?,
             Write::Embedding { space, movie, embedding } => {
@@ -93,42 +114,36 @@ impl Tables<'_> {
     }
 
     fn put_rating(&mut self, rating: Interaction) -> Result<(), StoreError> {
-        let (key, summary) = ((rating.user.0, rating.movie.0), &mut self.summary);
-        let stored = self.ratings.get(key)?.map(|bytes| {
-            decode::<RatingRecord>(bytes.value()).and_then(|record| record.into_interaction(key.0, key.1))
-        });
-        match stored {
-            Some(Ok(stored)) if stored.timestamp > rating.timestamp => {
+        check_rating(&rating)?;
+        let (history, summary) = (self.histories.of(rating.user)?, &mut self.summary);
+        // What comes in is the better truth.
+        let is_repaired = history.unreadable.take().is_some();
+        match history.place_of(rating.movie) {
+            Ok(place) if history.ratings[place].timestamp > rating.timestamp => {
                 summary.ratings_older += 1;
                 return Ok(());
             }
-            Some(Ok(_)) => summary.ratings_replaced += 1,
-            // What comes in is the better truth.
-            Some(Err(_)) => summary.ratings_repaired += 1,
-            None => summary.ratings_added += 1,
+            Ok(place) => {
+                history.ratings[place] = rating;
+                summary.ratings_replaced += 1;
+            }
+            Err(place) => {
+                history.ratings.insert(place, rating);
+                *(if is_repaired { &mut summary.ratings_repaired } else { &mut summary.ratings_added }) += 1;
+            }
         }
-        let bytes = encode_rating(rating)?;
-        self.ratings.insert(key, bytes.as_slice())?;
+        history.is_changed = true;
         Ok(())
-    }
-
-    fn movies_rated_by(&self, user: UserId) -> Result<BTreeSet<u32>, StoreError> {
-        let rows = self.ratings.range((user.0, 0)..=(user.0, u32::MAX))?;
-        Ok(rows.map(|row| Ok(row?.0.value().1)).collect::<Result<_, redb::StorageError>>()?)
     }
 
     fn merge_users(&mut self, from: UserId, into: UserId) -> Result<(), StoreError> {
         if from == into {
             return Ok(());
         }
-        for movie in self.movies_rated_by(from)? {
-            let Some(stored) = self.ratings.remove((from.0, movie))?.map(|bytes| {
-                decode::<RatingRecord>(bytes.value()).and_then(|record| record.into_interaction(into.0, movie))
-            }) else {
-                continue;
-            };
-            let unreadable = |reason| StoreError::Unfit { what: format!("the rating of movie {movie}"), reason };
-            self.put_rating(stored.map_err(unreadable)?)?;
+        let given = self.histories.of(from)?.readable()?;
+        given.is_changed = true;
+        for rating in std::mem::take(&mut given.ratings) {
+            self.put_rating(Interaction { user: into, ..rating })?;
         }
         Ok(())
     }
@@ -162,5 +177,59 @@ impl Tables<'_> {
         others.sort_by_key(|&(_, number)| number);
         others.pop();
         Ok(others)
+    }
+}
+
+impl Histories<'_> {
+    /// What a person rated, to be changed.
+    fn of(&mut self, user: UserId) -> Result<&mut History, StoreError> {
+        let table = &self.table;
+        let slot = match self.open.entry(user) {
+            std::collections::btree_map::Entry::Occupied(slot) => return Ok(slot.into_mut()),
+            std::collections::btree_map::Entry::Vacant(slot) => slot,
+        };
+        let mut history = History::default();
+        if let Some(bytes) = table.get(user.0)? {
+            history.unreadable = decode_history(bytes.value(), user, &mut history.ratings).err();
+            if history.unreadable.is_some() {
+                history.ratings.clear();
+            }
+        }
+        Ok(slot.insert(history))
+    }
+
+    /// Writes what has changed.
+    fn write(&mut self) -> Result<(), StoreError> {
+        for (user, history) in std::mem::take(&mut self.open) {
+            if !history.is_changed {
+                continue;
+            }
+            if history.ratings.is_empty() {
+                self.table.remove(user.0)?;
+            } else {
+                self.table.insert(user.0, encode_history(&history.ratings)?.as_slice())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl History {
+    /// Where a movie's rating is, or belongs.
+    fn place_of(&self, movie: MovieId) -> Result<usize, usize> {
+        // Most data sets come in this order.
+        if self.ratings.last().is_none_or(|last| last.movie < movie) {
+            return Err(self.ratings.len());
+        }
+        self.ratings.binary_search_by_key(&movie, |rating| rating.movie)
+    }
+
+    fn readable(&mut self) -> Result<&mut Self, StoreError> {
+        match &self.unreadable {
+            None => Ok(self),
+            Some(reason) => {
+                Err(StoreError::Unfit { what: "a change of what a person rated".to_owned(), reason: reason.clone() })
+            }
+        }
     }
 }

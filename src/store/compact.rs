@@ -10,7 +10,7 @@ use redb::{Database, Key, ReadTransaction, ReadableTable, TableDefinition, Value
 use redb::ReadableDatabase as _;
 
 use super::StoreError;
-use super::tables::{EMBEDDINGS, MOVIES, RATINGS, SETTINGS, SPACES};
+use super::tables::{EMBEDDINGS, HISTORIES, MOVIES, SETTINGS, SPACES};
 
 /// The file that is being written; one that a crash left behind is of no use.
 pub(super) fn unfinished(path: &Path) -> PathBuf {
@@ -26,7 +26,7 @@ pub(super) fn compact(path: &Path, old: &Database, builder: &redb::Builder) -> R
     let (from, to) = (old.begin_read()?, new.begin_write()?);
     copy(&from, &to, SETTINGS)?;
     copy(&from, &to, MOVIES)?;
-    copy(&from, &to, RATINGS)?;
+    copy(&from, &to, HISTORIES)?;
     copy(&from, &to, SPACES)?;
     copy(&from, &to, EMBEDDINGS)?;
     to.commit()?;

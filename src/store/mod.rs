@@ -23,7 +23,7 @@ use redb::{Database, DatabaseError, ReadableDatabase};
 
 pub use record::StoredEmbedding;
 pub use settings::SettingKey;
-pub use writer::{Write, WriteSummary};
+pub use writer::{PendingWrite, Write, WriteSummary};
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -188,6 +188,11 @@ impl Store {
 
     /// Hands writes to the writer thread and returns when they are durable; all of them or none.
     pub fn write(&self, writes: Vec<Write>) -> Result<WriteSummary, StoreError> {
+        self.write_behind(writes)?.wait()
+    }
+
+    /// Hands writes to the writer thread, and returns while they are on their way.
+    pub fn write_behind(&self, writes: Vec<Write>) -> Result<PendingWrite, StoreError> {
         self.writer.write(writes)
     }
 

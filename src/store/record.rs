@@ -16,6 +16,14 @@ fn codec() -> impl bincode::config::Config {
     bincode::config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<MAX_RECORD_BYTES>()
 }
 
+/// No history is larger: far more ratings than a person can give, or movies there are.
+const MAX_HISTORY_BYTES: usize = 64 << 20;
+
+/// Histories have many small numbers, so theirs are of variable width.
+fn history_codec() -> impl bincode::config::Config {
+    bincode::config::standard().with_limit::<MAX_HISTORY_BYTES>()
+}
+
 /// A movie as stored.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct MovieRecord {
@@ -77,29 +85,50 @@ impl MovieRecord {
     }
 }
 
-/// A rating as stored; who and what are the key.
+/// What one person rated, as stored; who is the key. Movies ascend and are stored as differences, so are times, in the
+/// order of the movies; a value is stored in tenths where that is exact and as the bits of the `f32` elsewhere.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct RatingRecord {
-    value: f32,
-    timestamp: i64,
-}
+pub(super) struct HistoryRecord(Vec<(u32, u32, i64)>);
 
-impl From<Interaction> for RatingRecord {
-    fn from(interaction: Interaction) -> Self {
-        Self { value: interaction.rating.value(), timestamp: interaction.timestamp }
+/// Highest value that is stored in tenths. So few bits are no `f32` that anybody means.
+const MAX_TENTHS: u32 = 100;
+
+impl HistoryRecord {
+    /// Of ratings by ascending movie.
+    fn of(ratings: &[Interaction]) -> Self {
+        let mut before = (0, 0);
+        let entry = |rating: &Interaction| {
+            let (movie, time) = (rating.movie.0, rating.timestamp);
+            let entry = (movie - before.0, value_code(rating.rating), time - before.1);
+            before = (movie, time);
+            entry
+        };
+        Self(ratings.iter().map(entry).collect())
+    }
+
+    /// Puts the ratings in place of what `ratings` holds.
+    fn read_into(self, user: UserId, ratings: &mut Vec<Interaction>) -> Result<(), String> {
+        ratings.clear();
+        let mut before: Option<(u32, i64)> = None;
+        for (movie_step, value, time_step) in self.0 {
+            let value = if value <= MAX_TENTHS { value as f32 / 10.0 } else { f32::from_bits(value) };
+            let rating = Rating::new(value).map_err(|error| error.to_string())?;
+            let (last, time) = before.unwrap_or((0, 0));
+            let movie = last.checked_add(movie_step).filter(|&movie| before.is_none() || movie > last);
+            let movie = movie.ok_or_else(|| "its movies are not in order".to_owned())?;
+            let time = time.checked_add(time_step).filter(|time| (0..=MAX_TIMESTAMP_S).contains(time));
+            let timestamp = time.ok_or_else(|| out_of_bounds("time"))?;
+            before = Some((movie, timestamp));
+            ratings.push(Interaction { user, movie: MovieId(movie), rating, timestamp });
+        }
+        Ok(())
     }
 }
 
-impl RatingRecord {
-    fn check_time(&self) -> Result<(), String> {
-        if (0..=MAX_TIMESTAMP_S).contains(&self.timestamp) { Ok(()) } else { Err(out_of_bounds("time")) }
-    }
-
-    pub(super) fn into_interaction(self, user: u32, movie: u32) -> Result<Interaction, String> {
-        let rating = Rating::new(self.value).map_err(|error| error.to_string())?;
-        self.check_time()?;
-        Ok(Interaction { user: UserId(user), movie: MovieId(movie), rating, timestamp: self.timestamp })
-    }
+fn value_code(rating: Rating) -> u32 {
+    let value = rating.value();
+    let tenths = (value * 10.0).round();
+    if tenths / 10.0 == value || value.to_bits() <= MAX_TENTHS { tenths as u32 } else { value.to_bits() }
 }
 
 /// A movie's embedding, with the hash of the text it was made from, so that a changed text is noticed.
@@ -133,12 +162,32 @@ pub(super) fn encode_movie(movie: &Movie) -> Result<Vec<u8>, StoreError> {
     encode(&MovieRecord::from(movie.clone()), what)
 }
 
-/// Encodes a rating, whose time must be such that it can be read again.
-pub(super) fn encode_rating(rating: Interaction) -> Result<Vec<u8>, StoreError> {
-    let what = || format!("the rating of movie {}", rating.movie);
-    let record = RatingRecord::from(rating);
-    record.check_time().map_err(|reason| StoreError::Unfit { what: what(), reason })?;
-    encode(&record, what)
+/// Refuses a rating that could not be read again.
+pub(super) fn check_rating(rating: &Interaction) -> Result<(), StoreError> {
+    if (0..=MAX_TIMESTAMP_S).contains(&rating.timestamp) {
+        return Ok(());
+    }
+    let what = format!("the rating of movie {}", rating.movie);
+    Err(StoreError::Unfit { what, reason: out_of_bounds("time") })
+}
+
+/// Encodes what one person rated: checked, by ascending movie, each movie once.
+pub(super) fn encode_history(ratings: &[Interaction]) -> Result<Vec<u8>, StoreError> {
+    let encoded = bincode::serde::encode_to_vec(HistoryRecord::of(ratings), history_codec());
+    encoded.map_err(|error| StoreError::Unfit {
+        what: format!("a history of {} ratings", ratings.len()),
+        reason: error.to_string(),
+    })
+}
+
+/// Decodes what one person rated into a buffer.
+pub(super) fn decode_history(bytes: &[u8], user: UserId, ratings: &mut Vec<Interaction>) -> Result<(), String> {
+    let (history, n_read): (HistoryRecord, usize) =
+        bincode::serde::decode_from_slice(bytes, history_codec()).map_err(|error| error.to_string())?;
+    if n_read != bytes.len() {
+        return Err(format!("{} bytes too many", bytes.len() - n_read));
+    }
+    history.read_into(user, ratings)
 }
 
 /// Encodes a record; `what` names it in an error.
@@ -210,24 +259,61 @@ mod tests {
         assert!(error.to_string().starts_with("the embedding of movie 7 cannot be stored: it is too large"), "{error}");
     }
 
+    fn event(movie: u32, value: f32, timestamp: i64) -> Interaction {
+        Interaction { user: UserId(1), movie: MovieId(movie), rating: Rating::new(value).unwrap(), timestamp }
+    }
+
     #[test]
-    fn stored_ratings_are_checked() {
-        for (value, timestamp) in [(99.0, 0), (1.0, i64::MIN), (1.0, -1), (1.0, MAX_TIMESTAMP_S + 1)] {
-            let bytes = encode(&RatingRecord { value, timestamp }, String::new).unwrap();
-            assert!(decode::<RatingRecord>(&bytes).unwrap().into_interaction(1, 1).is_err(), "{value} {timestamp}");
+    fn stored_histories_are_checked() {
+        let read = |entries: Vec<(u32, u32, i64)>| {
+            let bytes = bincode::serde::encode_to_vec(HistoryRecord(entries), history_codec()).unwrap();
+            let mut ratings = Vec::new();
+            decode_history(&bytes, UserId(1), &mut ratings).map(|()| ratings)
+        };
+        assert_eq!(read(vec![(0, 35, 9), (7, 10, -9)]).unwrap(), [event(0, 3.5, 9), event(7, 1.0, 0)]);
+        for refused in [
+            vec![(1, 99.0_f32.to_bits(), 0)],
+            vec![(1, f32::NAN.to_bits(), 0)],
+            vec![(1, 10, i64::MIN)],
+            vec![(1, 10, -1)],
+            vec![(1, 10, MAX_TIMESTAMP_S + 1)],
+            vec![(1, 10, 5), (1, 10, i64::MAX)],
+            vec![(1, 10, 0), (0, 10, 0)],
+            vec![(1, 10, 0), (u32::MAX, 10, 0)],
+        ] {
+            assert!(read(refused.clone()).is_err(), "{refused:?}");
         }
-        let rating = Rating::new(1.0).unwrap();
-        let event = |timestamp| Interaction { user: UserId(1), movie: MovieId(1), rating, timestamp };
-        assert!(encode_rating(event(MAX_TIMESTAMP_S)).is_ok());
-        assert!(encode_rating(event(-1)).is_err());
+        assert!(check_rating(&event(1, 1.0, MAX_TIMESTAMP_S)).is_ok());
+        assert!(check_rating(&event(1, 1.0, -1)).is_err());
+    }
+
+    #[test]
+    fn a_history_takes_a_few_bytes_a_rating() {
+        let ratings: Vec<Interaction> = (0..1_000).map(|n| event(3 * n, 3.5, i64::from(n) * 30)).collect();
+        assert!(encode_history(&ratings).unwrap().len() < 4_000);
     }
 
     proptest! {
         #[test]
         fn decoding_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = decode::<MovieRecord>(&bytes);
-            let _ = decode::<RatingRecord>(&bytes);
+            let _ = decode_history(&bytes, UserId(1), &mut Vec::new());
             let _ = decode::<StoredEmbedding>(&bytes);
+        }
+
+        #[test]
+        fn histories_survive_a_round_trip(
+            rated in proptest::collection::btree_map(any::<u32>(), (0.001_f32..=10.0, 0..=MAX_TIMESTAMP_S), 0..40),
+            tenths in proptest::collection::btree_map(any::<u32>(), (0_u8..=100, 0..=MAX_TIMESTAMP_S), 0..40),
+        ) {
+            let tenths = tenths.into_iter().map(|(movie, (value, time))| (movie, (f32::from(value) / 10.0, time)));
+            for rated in [rated.into_iter().collect::<Vec<_>>(), tenths.collect()] {
+                let rated: Vec<Interaction> =
+                    rated.into_iter().map(|(movie, (value, time))| event(movie, value, time)).collect();
+                let mut read = vec![event(1, 1.0, 1)];
+                decode_history(&encode_history(&rated).unwrap(), UserId(1), &mut read).unwrap();
+                prop_assert_eq!(read, rated);
+            }
         }
     }
 }

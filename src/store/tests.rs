@@ -1,4 +1,4 @@
-use super::tables::{RATINGS, SETTINGS, SPACES};
+use super::tables::{HISTORIES, MOVIES, SETTINGS, SPACES};
 use super::*;
 use crate::domain::{Interaction, Movie, MovieId, Rating, UserId};
 use redb::ReadableTable as _;
@@ -106,16 +106,56 @@ fn unreadable_ratings_are_damage_until_they_are_replaced_and_then_counted() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).unwrap();
     let transaction = store.file.database().begin_write().unwrap();
-    let never = [1.0_f32.to_le_bytes().as_slice(), &i64::MAX.to_le_bytes()].concat();
-    for (movie, bytes) in [(1, [7].as_slice()), (2, &never)] {
-        transaction.open_table(RATINGS).unwrap().insert((1, movie), bytes).unwrap();
+    for user in [1, 2] {
+        transaction.open_table(HISTORIES).unwrap().insert(user, [7].as_slice()).unwrap();
     }
     transaction.commit().unwrap();
     let error = store.read(|view| view.ratings()).unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
-    let summary = store.write(vec![rating(1, 1, 3.0, 5), rating(1, 2, 4.0, 5)]).unwrap();
-    assert_eq!(summary, WriteSummary { ratings_repaired: 2, ..WriteSummary::default() });
-    assert_eq!(store.read(|view| view.ratings()).unwrap().len(), 2);
+    let refused = store.write(vec![Write::RemoveRating { user: UserId(1), movie: MovieId(1) }]).unwrap_err();
+    assert!(matches!(refused, StoreError::Unfit { .. }), "nothing is taken from what cannot be read: {refused}");
+    let summary = store.write(vec![rating(1, 1, 3.0, 5), rating(2, 2, 4.0, 5), rating(2, 3, 4.0, 5)]).unwrap();
+    assert_eq!(summary, WriteSummary { ratings_repaired: 2, ratings_added: 1, ..WriteSummary::default() });
+    assert_eq!(store.read(|view| view.ratings()).unwrap().len(), 3);
+}
+
+#[test]
+fn a_store_of_format_1_is_brought_to_the_current_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store/marquee.redb");
+    drop(open(folder.path()).unwrap());
+    let old = redb::TableDefinition::<(u32, u32), &[u8]>::new("ratings");
+    let database = Database::create(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(SETTINGS).unwrap().insert("format", "1").unwrap();
+    assert!(transaction.delete_table(HISTORIES).unwrap());
+    for (user, movie, value, time) in [(1, 5, 4.5_f32, 30_i64), (1, 9, 1.0, 10), (7, 5, 0.25, 0)] {
+        let bytes = [value.to_le_bytes().as_slice(), &time.to_le_bytes()].concat();
+        transaction.open_table(old).unwrap().insert((user, movie), bytes.as_slice()).unwrap();
+    }
+    // Title "A", no other titles, year 1979, no genres, an overview "B", and nothing else; no synopsis yet.
+    let movie = [
+        [1, 0, 0, 0, 0, 0, 0, 0, b'A'].as_slice(),
+        &[0; 8],
+        &[1, 0xbb, 0x07],
+        &[0; 8],
+        &[1, 1, 0, 0, 0, 0, 0, 0, 0, b'B'],
+        &[0; 7],
+    ];
+    transaction.open_table(MOVIES).unwrap().insert(5, movie.concat().as_slice()).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    for _ in 0..2 {
+        let store = open(folder.path()).unwrap();
+        let movies = store.read(|view| view.movies()).unwrap();
+        assert_eq!((movies[0].year, movies[0].overview.as_deref()), (Some(1979), Some("B")));
+        assert_eq!(ratings(&store), [(1, 5, 4.5), (1, 9, 1.0), (7, 5, 0.25)]);
+        assert_eq!(store.read(|view| view.ratings_of(UserId(1))).unwrap()[0].timestamp, 30);
+        let tables = store.read(|view| Ok(view.transaction.list_tables()?.count())).unwrap();
+        assert_eq!(tables, 5, "the old table is gone");
+        let format = store.read(|view| view.setting(SettingKey::Format)).unwrap();
+        assert_eq!(format.as_deref(), Some("2"));
+    }
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub enum Write {
     RemoveMovie(MovieId),
     /// Adds a rating, or replaces the user's rating of that movie unless the stored one is newer.
     Rating(Interaction),
+    /// The same for each of these.
+    Ratings(Vec<Interaction>),
     /// Forgets a rating.
     RemoveRating {
         /// Who rated.
@@ -122,19 +124,34 @@ impl Writer {
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
-    pub(super) fn write(&self, writes: Vec<Write>) -> Reply {
-        self.ask(|reply| Job::Write(Batch { writes, reply }))
+    pub(super) fn write(&self, writes: Vec<Write>) -> Result<PendingWrite, StoreError> {
+        self.ask(|reply| Job::Write(Batch { writes, reply })).map(PendingWrite)
     }
 
     pub(super) fn compact(&self) -> Result<(), StoreError> {
-        self.ask(Job::Compact)
+        self.ask(Job::Compact)?.recv().map_err(|_| StoreError::Closed)?
     }
 
-    fn ask<T>(&self, job: impl FnOnce(SyncSender<Result<T, StoreError>>) -> Job) -> Result<T, StoreError> {
+    fn ask<T>(
+        &self,
+        job: impl FnOnce(SyncSender<Result<T, StoreError>>) -> Job,
+    ) -> Result<Receiver<Result<T, StoreError>>, StoreError> {
         let (reply, answer) = sync_channel(1);
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
         queue.send(job(reply)).map_err(|_| StoreError::Closed)?;
-        answer.recv().map_err(|_| StoreError::Closed)?
+        Ok(answer)
+    }
+}
+
+/// Writes on their way to the disk. Who lets go of it does not learn whether they got there.
+#[derive(Debug)]
+#[must_use]
+pub struct PendingWrite(Receiver<Reply>);
+
+impl PendingWrite {
+    /// Returns when the writes are durable; all of them or none.
+    pub fn wait(self) -> Result<WriteSummary, StoreError> {
+        self.0.recv().map_err(|_| StoreError::Closed)?
     }
 }
 

@@ -108,7 +108,7 @@ pub(super) fn run(config: &Config, terminal: &Terminal, arguments: &Arguments) -
         (None, Protocol::User) => AskAt::User,
         _ => AskAt::End,
     });
-    let newest = train.timestamps().iter().copied().max();
+    let newest = train.timestamps().max();
     let asked_at = if ask_at == AskAt::User { None } else { newest };
     let cases = test_cases(&catalogue, &train, &split.test, asked_at);
     if cases.is_empty() {

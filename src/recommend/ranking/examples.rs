@@ -25,6 +25,9 @@ const CUTS: [f64; 7] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 const NEWCOMER_STEP: usize = 5;
 /// Ratings that newcomers have when they ask.
 const NEWCOMER_HISTORIES: [usize; 4] = [1, 3, 5, 10];
+/// Ratings that the past is made of, at most: above, it is that of some of the people, evenly spread. The signals are
+/// fitted on it nine times over.
+const MAX_RATINGS: usize = 1_500_000;
 /// Queries of one window, at most: more take time and teach little.
 const MAX_QUERIES: usize = 1_500;
 
@@ -63,7 +66,8 @@ impl RankingExamples {
         options: SignalOptions,
         go_on: &dyn Fn(usize, usize) -> bool,
     ) -> Option<Self> {
-        let interactions: Vec<Interaction> = ratings.interactions(catalogue.vocabulary()).collect();
+        let step = ratings.step_for(MAX_RATINGS);
+        let interactions: Vec<Interaction> = ratings.interactions_of_every(step, catalogue.vocabulary()).collect();
         let scale = PreferenceScale::of(ratings);
         let n_windows = CUTS.len() + 2;
         let mut examples = Self::default();

@@ -110,7 +110,7 @@ impl FittedSignals {
     pub fn fit(catalogue: Arc<Catalogue>, ratings: Arc<RatingMatrix>, options: SignalOptions) -> Self {
         let preferences = Arc::new(Preferences::fit(&ratings, options.max_ratings));
         let neighbors = Arc::new(ItemNeighbors::fit(&ratings, DEFAULT_NEIGHBORS, Similarity::Cosine));
-        let timeline = Timeline::fit(&ratings);
+        let timeline = Timeline::fit(&ratings, options.max_ratings);
         let user_knn = UserKnn::fit(Arc::clone(&preferences));
         // In the order of the features.
         let history: [Box<dyn Signal>; N_HISTORY] = [
@@ -251,6 +251,11 @@ impl FittedSignals {
     /// The same, each as a method of its own.
     pub fn scorers(&self) -> impl Iterator<Item = SignalScorer<'_>> {
         self.history_signals().map(|signal| SignalScorer { signals: self, signal })
+    }
+
+    /// What predicts ratings.
+    pub fn rating_baseline(&self) -> &RatingBaseline {
+        &self.baseline
     }
 
     /// The catalogue these were fitted on.

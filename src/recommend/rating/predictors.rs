@@ -57,13 +57,13 @@ impl Predictors {
             .collect();
         let histories = || people.iter().map(|person| person.rated.as_slice());
         let (items, surprise) = item_figures(ratings, histories());
-        let times = ratings.timestamps();
+        let first_time = ratings.timestamps().next();
         let predictors = Self {
             baseline: RatingBaseline::fit(Arc::clone(catalogue), ratings, NEIGHBORS),
             items,
             surprise,
             covariogram: Covariogram::fit(histories()),
-            has_times: times.iter().any(|time| time != &times[0]),
+            has_times: ratings.timestamps().any(|time| Some(time) != first_time),
             samples,
         };
         (predictors, people)

@@ -53,7 +53,7 @@ impl Preferences {
     pub fn fit(ratings: &RatingMatrix, max_ratings: usize) -> Self {
         let scale = PreferenceScale::of(ratings);
         let source = ratings.by_user();
-        let step = ratings.len().div_ceil(max_ratings.max(1)).max(1);
+        let step = ratings.step_for(max_ratings);
         let rows = (0..source.n_rows()).step_by(step);
         let entries = rows.flat_map(|user| {
             let (items, values) = source.row(user);

@@ -41,7 +41,7 @@ fn ratings_until_a_time_are_counted_whatever_the_checkpoints() {
         timestamp: i64::from(user / 4 * 10),
     };
     let ratings = RatingMatrix::new(&Catalogue::vocabulary_of(&movies), (0..1_000).map(event).collect());
-    let timeline = Timeline::fit(&ratings);
+    let timeline = Timeline::fit(&ratings, usize::MAX);
     for time in [-1, 0, 5, 10, 11, 395, 1_250, 2_489, 2_490, 9_999] {
         for (item, movie) in [(0, MovieId(1)), (1, MovieId(2))] {
             let expected =
@@ -102,7 +102,7 @@ fn the_timeline_answers_any_time() {
     };
     let events = vec![event(1, 1, 0), event(2, 1, 3), event(1, 2, 3), event(3, 2, 9)];
     let ratings = RatingMatrix::new(&Catalogue::vocabulary_of(&movies), events);
-    let timeline = Timeline::fit(&ratings);
+    let timeline = Timeline::fit(&ratings, usize::MAX);
     let early = timeline.at(4 * DAY_S);
     assert_eq!(early.counts, [2, 1]);
     // After three days half is forgotten: 1.5 and 1 on day 3, both faded alike on day 4.

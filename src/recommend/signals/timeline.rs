@@ -43,11 +43,12 @@ pub struct Moment {
 }
 
 impl Timeline {
-    /// Sorts the ratings of every movie by time.
-    pub fn fit(ratings: &RatingMatrix) -> Self {
+    /// Sorts the ratings of every movie by time. Above `max_ratings` those of some of the people count, evenly spread:
+    /// what is popular is popular among them too.
+    pub fn fit(ratings: &RatingMatrix, max_ratings: usize) -> Self {
         let n_items = ratings.by_item().n_rows();
-        let mut events: Vec<(u32, i64, bool)> = Vec::with_capacity(ratings.len());
-        for user in (0..ratings.users().len() as u32).map(UserIdx) {
+        let mut events: Vec<(u32, i64, bool)> = Vec::with_capacity(ratings.len().min(max_ratings));
+        for user in (0..ratings.users().len() as u32).step_by(ratings.step_for(max_ratings)).map(UserIdx) {
             let first = ratings.history(user).map(|(_, _, time)| time).min().unwrap_or(0);
             events.extend(ratings.history(user).map(|(item, _, time)| (item.0, time, time - first > LATER_VISIT_S)));
         }
