@@ -66,7 +66,7 @@ async fn serve(
     let hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let keys = config.http.keys_file.as_deref().map_or_else(|| Ok(Keys::default()), Keys::read)?;
+    let keys = Keys::of(&config.http)?;
     let listener = TcpListener::bind(config.http.listen).await.with_context(|| {
         let listen = config.http.listen;
         format!("cannot listen on {listen} (is another marquee running? choose another address with --listen)")
@@ -79,12 +79,13 @@ async fn serve(
     let page = metrics.clone();
     let server =
         Server::new(listener, Arc::clone(&engine), (config.http.clone(), keys), Box::new(move || page.render()));
+    let http = server.settings();
     let server = tokio::spawn(server.run(stopped));
     tracing::info!(%address, "listening");
     notify(&[NotifyState::Ready]);
     let tending = tokio::spawn(tend(Arc::clone(&engine), terminal.clone(), metrics));
     let Live { source, log_filter } = live;
-    let reload = Reload { config: config.clone(), source, log_filter, engine: Arc::clone(&engine) };
+    let reload = Reload { config: config.clone(), source, log_filter, engine: Arc::clone(&engine), http };
     let reloading = tokio::spawn(reload.at_every(hangup));
     let welcome = (config.log_format == LogFormat::Text).then_some(address);
     let outcome = tokio::select! {

@@ -40,8 +40,9 @@
 //! [`signals`](recommend::signals) → candidates and features → [`Hybrid`](recommend::ranking::Hybrid), whose ranker learnt
 //! from [`RankingExamples`](recommend::ranking::RankingExamples); the engine fits them in `background_fit`. How good that
 //! is: [`cli`] (`evaluate`) → [`eval`]. A dropped model: [`watch`] → [`engine`] (`looker` decides; `trial` loads it in a
-//! process of its own; `network_lane`, `ranking_lane` or `encoder_lane` make it serve; `canary` asks it first; `versions`
-//! knows which one was chosen) → [`artifact`] → [`inference`] → the swap in `engine/cell`. An import: [`cli`] →
+//! process of its own and asks it the `rehearsal` there; `network_lane`, `ranking_lane`, `item_item_lane` or
+//! `encoder_lane` make it serve; `canary` asks it first; `versions` knows which one was chosen) → [`artifact`] →
+//! [`inference`] → the swap in `engine/cell`. An import: [`cli`] →
 //! [`import`] → [`store`]. The contracts with the outside are in `schema/`.
 //!
 //! # Absent on purpose

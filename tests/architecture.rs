@@ -22,14 +22,14 @@ const ROOMS: [(&str, &[&str], &[&str]); 17] = [
     ("telemetry", &["config"], &["indicatif", "metrics_exporter_prometheus", "tracing_subscriber"]),
     // Floor 1: one foreign thing each.
     ("store", &["domain"], &["redb", "bincode", "serde"]),
-    ("artifact", &["domain"], &["sha2", "jiff", "serde", "serde_json"]),
+    ("artifact", &["domain"], &["sha2", "jiff", "safetensors", "serde", "serde_json"]),
     ("inference", &["domain", "recommend", "artifact", "understand"], &["ort", "tokenizers"]),
     ("vector", &["domain", "math", "recommend", "artifact"], &["usearch", "serde", "serde_json"]),
     // Floor 2.
     (
         "engine",
         &["domain", "math", "recommend", "understand", "store", "vector", "inference", "artifact", "config"],
-        &["arc_swap", "quick_cache", "tokio"],
+        &["arc_swap", "quick_cache", "tokio", "serde", "serde_json"],
     ),
     // Floor 3: the doors.
     (

@@ -96,6 +96,13 @@ struct RawVocabulary {
     users: Vec<u32>,
 }
 
+/// An item–item model knows no people.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawItemVocabulary {
+    movies: Vec<RawMovie>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawMovie {
@@ -122,6 +129,18 @@ impl Artifact {
         let section = self.rating_network()?;
         let raw: RawVocabulary = self.read_json(&section.vocabulary, VOCABULARY_LIMIT_BYTES)?;
         raw.check(section)
+    }
+
+    /// The movies of an item–item model, in row order.
+    pub(super) fn item_vocabulary(&self) -> Result<Vec<VocabularyMovie>, ArtifactError> {
+        let section = self.item_item_model()?;
+        let raw: RawItemVocabulary = self.read_json(&section.vocabulary, VOCABULARY_LIMIT_BYTES)?;
+        check_movies(&section.vocabulary, raw.movies, section.n_movies)
+    }
+
+    /// The probe, in the form of its kind.
+    pub(super) fn probe<T: DeserializeOwned>(&self) -> Result<T, ArtifactError> {
+        self.read_json(&self.manifest().probe.file, PROBE_LIMIT_BYTES)
     }
 
     /// The probe of a text encoder.
@@ -164,25 +183,32 @@ impl Artifact {
 
 impl RawVocabulary {
     fn check(self, section: &RatingNetwork) -> Result<NetworkVocabulary, ArtifactError> {
-        let fail = |field: &str, problem: String| Err(ArtifactError::value(&section.vocabulary, field, problem));
-        let counts = [("movies", self.movies.len(), section.n_movies), ("users", self.users.len(), section.n_users)];
-        for (field, found, expected) in counts {
-            if found != expected {
-                return fail(field, format!("has {found} entries where manifest.json says {expected}"));
-            }
-        }
-        if let Some(id) = first_repeated(self.movies.iter().map(|movie| movie.id)) {
-            return fail("movies", format!("has the id {id} twice"));
-        }
-        if let Some(id) = first_repeated(self.users.iter().copied()) {
-            return fail("users", format!("has the id {id} twice"));
-        }
-        if let Some(movie) = self.movies.iter().find(|movie| movie.title.len() > TITLE_LIMIT_BYTES) {
-            return fail("movies", format!("has a title of {} bytes (id {})", movie.title.len(), movie.id));
-        }
-        let movies = self.movies.into_iter();
-        let movies = movies.map(|RawMovie { id, title, year }| VocabularyMovie { id: MovieId(id), title, year });
-        Ok(NetworkVocabulary { movies: movies.collect(), users: self.users.into_iter().map(UserId).collect() })
+        let file = &section.vocabulary;
+        let movies = check_movies(file, self.movies, section.n_movies)?;
+        check_ids(file, "users", &self.users, section.n_users)?;
+        Ok(NetworkVocabulary { movies, users: self.users.into_iter().map(UserId).collect() })
+    }
+}
+
+fn check_movies(file: &str, movies: Vec<RawMovie>, expected: usize) -> Result<Vec<VocabularyMovie>, ArtifactError> {
+    let ids: Vec<u32> = movies.iter().map(|movie| movie.id).collect();
+    check_ids(file, "movies", &ids, expected)?;
+    if let Some(movie) = movies.iter().find(|movie| movie.title.len() > TITLE_LIMIT_BYTES) {
+        let problem = format!("has a title of {} bytes (id {})", movie.title.len(), movie.id);
+        return Err(ArtifactError::value(file, "movies", problem));
+    }
+    let movies = movies.into_iter();
+    Ok(movies.map(|RawMovie { id, title, year }| VocabularyMovie { id: MovieId(id), title, year }).collect())
+}
+
+fn check_ids(file: &str, field: &str, ids: &[u32], expected: usize) -> Result<(), ArtifactError> {
+    if ids.len() != expected {
+        let problem = format!("has {} entries where manifest.json says {expected}", ids.len());
+        return Err(ArtifactError::value(file, field, problem));
+    }
+    match first_repeated(ids.iter().copied()) {
+        Some(id) => Err(ArtifactError::value(file, field, format!("has the id {id} twice"))),
+        None => Ok(()),
     }
 }
 

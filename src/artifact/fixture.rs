@@ -57,6 +57,19 @@ pub(super) fn rating_network() -> Value {
     manifest
 }
 
+/// A sound manifest of an item–item model; the hashes are those of no file.
+pub(super) fn item_item_model() -> Value {
+    let file = |path: &str| json!({"path": path, "size": 2, "sha256": "0".repeat(64)});
+    let mut manifest = text_encoder();
+    manifest["kind"] = "item-item-model".into();
+    manifest["files"] = json!([file("neighbours.safetensors"), file("vocabulary.json"), file("probe.json")]);
+    manifest.as_object_mut().unwrap().remove("text_encoder");
+    manifest["item_item_model"] = json!({
+        "neighbours": "neighbours.safetensors", "vocabulary": "vocabulary.json", "n_movies": 2, "max_neighbours": 1,
+    });
+    manifest
+}
+
 /// A sound manifest of a ranking model; the hashes are those of no file.
 pub(super) fn ranking_model() -> Value {
     let file = |path: &str| json!({"path": path, "size": 2, "sha256": "0".repeat(64)});

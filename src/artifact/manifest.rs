@@ -24,6 +24,8 @@ const IDS_LIMIT: usize = 50_000_000;
 const GENRES_LIMIT: usize = 1000;
 /// Most features of a ranking model.
 const FEATURES_LIMIT: usize = 1000;
+/// Longest list of neighbours.
+const NEIGHBOURS_LIMIT: usize = 10_000;
 /// Most bytes of a feature's name.
 const FEATURE_NAME_LIMIT_BYTES: usize = 64;
 /// Largest tolerance that still says something about a model.
@@ -118,6 +120,20 @@ pub struct RankingModel {
     pub features: Vec<String>,
 }
 
+/// What is special to an item–item model.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemItemModel {
+    /// File of the lists.
+    pub neighbours: String,
+    /// File of the known ids.
+    pub vocabulary: String,
+    /// Known movies.
+    pub n_movies: usize,
+    /// Most neighbours of a movie.
+    pub max_neighbours: usize,
+}
+
 /// Inputs with the expected outputs.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -154,6 +170,8 @@ pub enum ManifestContent {
     RatingNetwork(RatingNetwork),
     /// A ranking model.
     RankingModel(RankingModel),
+    /// An item–item model.
+    ItemItemModel(ItemItemModel),
 }
 
 /// A checked manifest.
@@ -192,6 +210,7 @@ struct RawManifest {
     text_encoder: Option<TextEncoder>,
     rating_network: Option<RatingNetwork>,
     ranking_model: Option<RankingModel>,
+    item_item_model: Option<ItemItemModel>,
     probe: Probe,
     training: Option<Training>,
 }
@@ -235,11 +254,7 @@ impl Manifest {
 
     /// What the model does.
     pub fn kind(&self) -> ArtifactKind {
-        match self.content {
-            ManifestContent::TextEncoder(_) => ArtifactKind::TextEncoder,
-            ManifestContent::RatingNetwork(_) => ArtifactKind::RatingNetwork,
-            ManifestContent::RankingModel(_) => ArtifactKind::RankingModel,
-        }
+        self.content.kind()
     }
 
     /// A listed file.
@@ -253,6 +268,18 @@ impl Manifest {
             ManifestContent::TextEncoder(section) => vec![&section.graph],
             ManifestContent::RatingNetwork(section) => vec![&section.movie_tower, &section.scorer],
             ManifestContent::RankingModel(section) => vec![&section.graph],
+            ManifestContent::ItemItemModel(_) => Vec::new(),
+        }
+    }
+}
+
+impl ManifestContent {
+    fn kind(&self) -> ArtifactKind {
+        match self {
+            Self::TextEncoder(_) => ArtifactKind::TextEncoder,
+            Self::RatingNetwork(_) => ArtifactKind::RatingNetwork,
+            Self::RankingModel(_) => ArtifactKind::RankingModel,
+            Self::ItemItemModel(_) => ArtifactKind::ItemItemModel,
         }
     }
 }
@@ -272,8 +299,13 @@ impl RawManifest {
         require(license_fits, "license", || "must be 1 to 200 bytes long".to_owned())?;
         let created_ms = parse_created(&self.created)?;
         let files = check_files(self.files)?;
-        let sections = (self.text_encoder, self.rating_network, self.ranking_model);
-        let content = one_section(&self.kind, sections)
+        let sections = [
+            self.text_encoder.map(ManifestContent::TextEncoder),
+            self.rating_network.map(ManifestContent::RatingNetwork),
+            self.ranking_model.map(ManifestContent::RankingModel),
+            self.item_item_model.map(ManifestContent::ItemItemModel),
+        ];
+        let content = one_section(&self.kind, sections.into_iter().flatten().collect())
             .map_err(|problem| ArtifactError::value(MANIFEST_NAME, "kind", problem))?;
         let (name, version, created, license) = (self.name, self.version, self.created, self.license);
         let (probe, training) = (self.probe, self.training);
@@ -283,18 +315,13 @@ impl RawManifest {
     }
 }
 
-fn one_section(
-    kind: &str,
-    sections: (Option<TextEncoder>, Option<RatingNetwork>, Option<RankingModel>),
-) -> Result<ManifestContent, String> {
-    match (kind, sections) {
-        ("text-encoder", (Some(section), None, None)) => Ok(ManifestContent::TextEncoder(section)),
-        ("rating-network", (None, Some(section), None)) => Ok(ManifestContent::RatingNetwork(section)),
-        ("ranking-model", (None, None, Some(section))) => Ok(ManifestContent::RankingModel(section)),
-        _ if ArtifactKind::ALL.iter().any(|known| known.as_str() == kind) => {
-            Err(format!("is {kind:?}, so there must be that section and no other"))
-        }
-        _ => Err(format!("is {kind:?}; known are {}", ArtifactKind::list())),
+fn one_section(kind: &str, mut sections: Vec<ManifestContent>) -> Result<ManifestContent, String> {
+    if ArtifactKind::ALL.iter().all(|known| known.as_str() != kind) {
+        return Err(format!("is {kind:?}; known are {}", ArtifactKind::list()));
+    }
+    match (sections.pop(), sections.pop()) {
+        (Some(section), None) if section.kind().as_str() == kind => Ok(section),
+        _ => Err(format!("is {kind:?}, so there must be that section and no other")),
     }
 }
 
@@ -317,6 +344,12 @@ impl Manifest {
             ManifestContent::RankingModel(section) => {
                 self.check_listed("ranking_model.graph", &section.graph)?;
                 section.check()?;
+            }
+            ManifestContent::ItemItemModel(section) => {
+                self.check_listed("item_item_model.neighbours", &section.neighbours)?;
+                self.check_listed("item_item_model.vocabulary", &section.vocabulary)?;
+                check_range("item_item_model.n_movies", section.n_movies, (1, IDS_LIMIT))?;
+                check_range("item_item_model.max_neighbours", section.max_neighbours, (1, NEIGHBOURS_LIMIT))?;
             }
         }
         self.check_listed("probe.file", &self.probe.file)?;
@@ -445,6 +478,8 @@ mod tests {
         assert_eq!(manifest.training.unwrap().metrics["rmse"], 0.93);
         let manifest = parse(&fixture::ranking_model()).unwrap();
         assert_eq!((manifest.kind(), manifest.graphs()), (ArtifactKind::RankingModel, vec!["ranking.onnx"]));
+        let manifest = parse(&fixture::item_item_model()).unwrap();
+        assert_eq!((manifest.kind(), manifest.graphs().len()), (ArtifactKind::ItemItemModel, 0));
     }
 
     #[test]
@@ -453,7 +488,7 @@ mod tests {
             ("/format", 2.into(), "format 1"),
             ("/kind", "rating-network".into(), "that section and no other"),
             ("/kind", "ranking-model".into(), "that section and no other"),
-            ("/kind", "oracle".into(), "known are text-encoder, rating-network and ranking-model"),
+            ("/kind", "oracle".into(), "known are text-encoder, rating-network, ranking-model and item-item-model"),
             ("/name", "Big".into(), "`name`"),
             ("/name", "../up".into(), "`name`"),
             ("/version", "".into(), "`version`"),
@@ -516,6 +551,19 @@ mod tests {
             ("/ranking_model/graph", json!("other.onnx"), "not among `files`"),
         ] {
             let mut manifest = fixture::ranking_model();
+            *manifest.pointer_mut(pointer).unwrap() = value;
+            assert!(parse(&manifest).unwrap_err().contains(expected), "{pointer}");
+        }
+    }
+    #[test]
+    fn an_item_item_model_names_its_files_and_how_long_its_lists_are() {
+        for (pointer, value, expected) in [
+            ("/item_item_model/neighbours", json!("other.safetensors"), "not among `files`"),
+            ("/item_item_model/vocabulary", json!("other.json"), "not among `files`"),
+            ("/item_item_model/n_movies", json!(0), "between 1 and"),
+            ("/item_item_model/max_neighbours", json!(10_001), "between 1 and 10000"),
+        ] {
+            let mut manifest = fixture::item_item_model();
             *manifest.pointer_mut(pointer).unwrap() = value;
             assert!(parse(&manifest).unwrap_err().contains(expected), "{pointer}");
         }

@@ -10,6 +10,7 @@ mod find;
 #[cfg(test)]
 mod fixture;
 mod manifest;
+mod neighbors;
 mod onnx;
 mod tensor;
 mod verify;
@@ -22,9 +23,10 @@ pub use content::{EncoderProbe, NetworkProbe, NetworkVocabulary, ProbeHistory, R
 pub use digest::{Sha256Hex, sha256};
 pub use find::{Candidate, Fingerprint, Found, Limits, delete, find};
 pub use manifest::{
-    Age, FileEntry, HistoryInput, Manifest, ManifestContent, NumericFeature, Probe, RankingModel, RatingNetwork,
-    TextEncoder, Training,
+    Age, FileEntry, HistoryInput, ItemItemModel, Manifest, ManifestContent, NumericFeature, Probe, RankingModel,
+    RatingNetwork, TextEncoder, Training,
 };
+pub use neighbors::NeighborLists;
 pub use verify::verify;
 
 /// Name of the file that makes a folder an artifact.
@@ -132,6 +134,9 @@ pub enum ArtifactError {
         /// Where.
         position: u64,
     },
+    /// A model without a graph computes something else than its maker recorded.
+    #[error("the golden probe failed: {0}")]
+    Probe(String),
     /// The artifact is of another kind than what it was asked for.
     #[error("the artifact is a {found}, not a {expected}")]
     Kind {
@@ -173,11 +178,13 @@ pub enum ArtifactKind {
     RatingNetwork,
     /// Orders candidates.
     RankingModel,
+    /// Lists movies like a movie.
+    ItemItemModel,
 }
 
 impl ArtifactKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::TextEncoder, Self::RatingNetwork, Self::RankingModel];
+    pub const ALL: [Self; 4] = [Self::TextEncoder, Self::RatingNetwork, Self::RankingModel, Self::ItemItemModel];
 
     /// The word of the manifest.
     pub fn as_str(self) -> &'static str {
@@ -185,13 +192,19 @@ impl ArtifactKind {
             Self::TextEncoder => "text-encoder",
             Self::RatingNetwork => "rating-network",
             Self::RankingModel => "ranking-model",
+            Self::ItemItemModel => "item-item-model",
         }
+    }
+
+    /// Whether it is made of graphs, which want a runtime; else of plain numbers.
+    pub fn has_graphs(self) -> bool {
+        self != Self::ItemItemModel
     }
 
     /// The words of all kinds, for messages.
     pub fn list() -> String {
-        let [first, second, third] = Self::ALL;
-        format!("{first}, {second} and {third}")
+        let [first, second, third, fourth] = Self::ALL;
+        format!("{first}, {second}, {third} and {fourth}")
     }
 }
 
@@ -269,6 +282,14 @@ impl Artifact {
         match &self.manifest.content {
             ManifestContent::RankingModel(section) => Ok(section),
             _ => Err(self.is_no(ArtifactKind::RankingModel)),
+        }
+    }
+
+    /// The section of an item–item model.
+    pub fn item_item_model(&self) -> Result<&ItemItemModel, ArtifactError> {
+        match &self.manifest.content {
+            ManifestContent::ItemItemModel(section) => Ok(section),
+            _ => Err(self.is_no(ArtifactKind::ItemItemModel)),
         }
     }
 

@@ -76,6 +76,7 @@ pub(super) enum Kind {
     TextEncoder,
     RatingNetwork,
     RankingModel,
+    ItemItemModel,
 }
 
 impl Kind {
@@ -84,6 +85,7 @@ impl Kind {
             Self::TextEncoder => ModelKind::TextEncoder,
             Self::RatingNetwork => ModelKind::RatingNetwork,
             Self::RankingModel => ModelKind::RankingModel,
+            Self::ItemItemModel => ModelKind::ItemItemModel,
         }
         .as_str()
     }
@@ -142,13 +144,19 @@ fn table(answer: &Value) -> String {
 }
 
 fn verify(config: &Config, folders: &[PathBuf]) -> anyhow::Result<ExitCode> {
-    let library = Runtime::find_library(config.inference.library.as_deref())?;
+    let library = Runtime::find_library(config.inference.library.as_deref());
     let mut code = ExitCode::SUCCESS;
     for folder in folders {
         let name = folder.display();
-        match try_model(folder, &library, &config.artifacts.rules) {
+        match try_model(folder, library.as_deref().ok(), &config.artifacts.rules) {
             Verdict::Sound { memory_mib } => print(format_args!("{name}: good; loading it took {memory_mib} MiB."))?,
-            Verdict::Refused(reason) | Verdict::Environment(reason) => {
+            Verdict::Environment(reason) => {
+                // The process knows less of where a library may be.
+                let reason = library.as_ref().err().map_or(reason, ToString::to_string);
+                print_error(format_args!("{name}: {reason}"))?;
+                code = ExitCode::FAILURE;
+            }
+            Verdict::Refused(reason) => {
                 print_error(format_args!("{name}: {reason}"))?;
                 code = ExitCode::FAILURE;
             }

@@ -11,19 +11,29 @@ impl Config {
         (differing(&self.at_once(next)), differing(&self.after_restart(next)))
     }
 
-    fn at_once(&self, next: &Self) -> [(&'static str, bool); 11] {
+    fn at_once(&self, next: &Self) -> [(&'static str, bool); 21] {
         let (rules, next_rules) = (&self.artifacts.rules, &next.artifacts.rules);
+        let (http, next_http) = (&self.http, &next.http);
         [
             ("log.filter", self.log_filter == next.log_filter),
-            ("http.max_requests", self.http.max_requests == next.http.max_requests),
+            ("http.hosts", http.hosts == next_http.hosts),
+            ("http.keys_file", http.keys_file == next_http.keys_file),
+            ("http.max_connections", http.max_connections == next_http.max_connections),
+            ("http.max_requests", http.max_requests == next_http.max_requests),
+            ("http.max_head_bytes", http.max_head_bytes == next_http.max_head_bytes),
+            ("http.max_body_bytes", http.max_body_bytes == next_http.max_body_bytes),
+            ("http.max_text_bytes", http.max_text_bytes == next_http.max_text_bytes),
+            ("http.max_top_k", http.max_top_k == next_http.max_top_k),
+            (
+                "http.head_timeout_ms, http.write_timeout_ms",
+                (http.head_timeout, http.write_timeout) == (next_http.head_timeout, next_http.write_timeout),
+            ),
+            ("http.drain_timeout_ms", http.drain_timeout == next_http.drain_timeout),
             ("artifacts.separate_process", rules.separate_process == next_rules.separate_process),
             ("artifacts.max_model_mib", rules.max_model_mib == next_rules.max_model_mib),
             ("artifacts.max_load_s", rules.max_load == next_rules.max_load),
-            (
-                "artifacts.min_known_movies, artifacts.min_known_users",
-                (rules.min_known_movies, rules.min_known_users)
-                    == (next_rules.min_known_movies, next_rules.min_known_users),
-            ),
+            ("artifacts.min_known_movies", rules.min_known_movies == next_rules.min_known_movies),
+            ("artifacts.min_known_users", rules.min_known_users == next_rules.min_known_users),
             ("artifacts.min_canary_overlap", rules.min_canary_overlap == next_rules.min_canary_overlap),
             ("artifacts.auto_promote", rules.auto_promote == next_rules.auto_promote),
             ("artifacts.max_metric_loss", rules.max_metric_loss == next_rules.max_metric_loss),
@@ -34,10 +44,6 @@ impl Config {
 
     fn after_restart(&self, next: &Self) -> [(&'static str, bool); 12] {
         let (artifacts, next_artifacts) = (&self.artifacts, &next.artifacts);
-        let (http, mut next_http) = (&self.http, next.http.clone());
-        let listen_is_same = http.listen == next_http.listen;
-        // What is said of its own.
-        (next_http.listen, next_http.max_requests) = (http.listen, http.max_requests);
         [
             ("store.data_dir", self.data_dir == next.data_dir),
             ("store.cache_mib", self.store_cache_bytes == next.store_cache_bytes),
@@ -51,8 +57,8 @@ impl Config {
                 "search.embedding_text, recommend.predicted_rating",
                 (self.embedding_text, self.predicted_rating) == (next.embedding_text, next.predicted_rating),
             ),
-            ("http.listen", listen_is_same),
-            ("[http] but listen and max_requests", *http == next_http),
+            ("http.listen", self.http.listen == next.http.listen),
+            ("http.request_timeout_ms", self.http.request_timeout == next.http.request_timeout),
             ("log.format", self.log_format == next.log_format),
         ]
     }
@@ -72,10 +78,11 @@ mod tests {
         next.log_filter = "debug".to_owned();
         next.artifacts.rules.auto_promote = false;
         next.http.max_requests += 1;
-        next.http.head_timeout = Duration::from_secs(1);
+        next.http.max_top_k = 7;
+        next.http.request_timeout = Duration::from_secs(1);
         next.artifacts.quiet = Duration::from_secs(9);
         let (at_once, after_restart) = config.changes(&next);
-        assert_eq!(at_once, ["log.filter", "http.max_requests", "artifacts.auto_promote"]);
-        assert_eq!(after_restart, ["artifacts.quiet_ms", "[http] but listen and max_requests"]);
+        assert_eq!(at_once, ["log.filter", "http.max_requests", "http.max_top_k", "artifacts.auto_promote"]);
+        assert_eq!(after_restart, ["artifacts.quiet_ms", "http.request_timeout_ms"]);
     }
 }

@@ -7,8 +7,9 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::Signal;
 
 use super::notify;
-use crate::config::{Config, Source};
+use crate::config::{Config, HttpConfig, Source};
 use crate::engine::Engine;
+use crate::http::{Keys, LiveSettings};
 use crate::telemetry::LogFilter;
 
 /// What reading again works with.
@@ -17,6 +18,7 @@ pub(super) struct Reload {
     pub(super) source: Source,
     pub(super) log_filter: LogFilter,
     pub(super) engine: Arc<Engine>,
+    pub(super) http: LiveSettings,
 }
 
 impl Reload {
@@ -40,12 +42,20 @@ impl Reload {
                 return;
             }
         };
+        let keys = match Keys::of(&next.http) {
+            Ok(keys) => keys,
+            Err(error) => {
+                tracing::error!(%error, "the configuration was not taken");
+                return;
+            }
+        };
         if let Err(error) = self.log_filter.set(&next.log_filter) {
             tracing::error!(%error, "the configuration was not taken");
             return;
         }
         self.engine.set_rules(next.artifacts.rules);
         self.engine.set_max_requests(next.http.max_requests);
+        self.http.replace(&next.http, keys);
         let (at_once, after_restart) = self.config.changes(&next);
         let (changed, needs_restart) = (at_once.join(", "), after_restart.join(", "));
         if after_restart.is_empty() {
@@ -56,6 +66,7 @@ impl Reload {
         // What needs a restart goes on being said until there is one.
         self.config.log_filter = next.log_filter;
         self.config.artifacts.rules = next.artifacts.rules;
-        self.config.http.max_requests = next.http.max_requests;
+        let (listen, request_timeout) = (self.config.http.listen, self.config.http.request_timeout);
+        self.config.http = HttpConfig { listen, request_timeout, ..next.http };
     }
 }

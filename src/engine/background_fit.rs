@@ -16,13 +16,15 @@ use crate::recommend::{RatingFacts, RatingModel, RatingOptions};
 const MAX_MODELLED_RATINGS: usize = 2_000_000;
 
 /// Fits both for the first time, each serving as soon as it is there.
-pub(super) fn fit(shared: &Shared, base: &Arc<Base>, stop: &Stop) {
+pub(super) fn fit(shared: &Shared, base: &Arc<Base>, (stop, look_again): (&Stop, &dyn Fn())) {
     let of_base = Arc::downgrade(base);
     fit_hybrid(
         &shared.status,
         base,
         (stop, &mut |fitted| {
             shared.cell.update_for(&of_base, |snapshot| snapshot.hybrid = Some(Arc::new(fitted)));
+            // Trained rankers wait for candidates to be tried on.
+            look_again();
         }),
     );
     if let Some(model) = fit_rating_model((&shared.status, shared.settings.predicted_rating), base, stop) {

@@ -7,7 +7,7 @@ use super::loading::LoadError;
 use super::snapshot::Base;
 use super::status::CanaryReport;
 use crate::config::ModelRules;
-use crate::domain::{MovieId, Query, RatedMovie, UserId};
+use crate::domain::{ItemIdx, MovieId, Query, RatedMovie, UserId};
 use crate::recommend::{PortError, RecommendError, Scorer, rank};
 
 /// Questions, spread evenly over the people or movies there are.
@@ -26,6 +26,13 @@ pub(super) fn people(base: &Base) -> Vec<Query> {
 pub(super) fn texts(base: &Base) -> Vec<Query> {
     let overviews: Vec<&String> = base.catalogue.movies().iter().filter_map(|movie| movie.overview.as_ref()).collect();
     spread(&overviews).map(|text| Query { text: Some((*text).clone()), n: N_COMPARED, ..Query::default() }).collect()
+}
+
+/// Movies to find neighbours of, of those that the model knows.
+pub(super) fn movies(base: &Base, is_known: impl Fn(ItemIdx) -> bool) -> Vec<Query> {
+    let known = (0..base.catalogue.len() as u32).map(ItemIdx).filter(|&item| is_known(item));
+    let known: Vec<MovieId> = known.map(|item| base.catalogue.movie(item).id).collect();
+    spread(&known).map(|&movie| Query { seeds: vec![movie], n: N_COMPARED, ..Query::default() }).collect()
 }
 
 /// As of the fit: a canary need not be newer.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use super::lane::Stop;
 use super::loading::{Load, LoadError, ModelLoader, Models, Progress};
 use super::query_memory::QueryMemory;
+use super::rehearsal::Rehearsal;
 use super::snapshot::{Base, SemanticSearch};
 use super::status::{ModelChecks, Part};
 use super::throttle::Throttle;
@@ -138,6 +139,10 @@ impl ModelLoader for EncoderLane {
 
     fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    fn rehearsal(&self, base: &Base) -> Result<Rehearsal, LoadError> {
+        Ok(Rehearsal::of_texts(base))
     }
 
     fn load(&mut self, load: &Load<'_>) -> Result<Models<Prepared>, LoadError> {

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::Shared;
 use super::lane::Stop;
+use super::rehearsal::Rehearsal;
 use super::snapshot::Base;
 use super::status::{ModelChecks, Part};
 use super::trial::{Verdict, try_until};
@@ -21,6 +22,8 @@ pub(super) enum LoadError {
     Incomplete(String),
     /// The machine is to blame (no runtime, a full disk, a busy model): tried again at the next look.
     Environment(String),
+    /// Its turn has not come: something that it is tried with is still being made. The words say what.
+    NotYet(&'static str),
 }
 
 impl LoadError {
@@ -28,6 +31,7 @@ impl LoadError {
     pub(super) fn reason(&self) -> &str {
         match self {
             Self::Artifact(reason) | Self::Incomplete(reason) | Self::Environment(reason) => reason,
+            Self::NotYet(what) => what,
         }
     }
 
@@ -96,6 +100,9 @@ pub(super) trait ModelLoader: Send {
     /// What the lanes share.
     fn shared(&self) -> &Arc<Shared>;
 
+    /// What a model is asked on the store's data in the process that tries it.
+    fn rehearsal(&self, base: &Base) -> Result<Rehearsal, LoadError>;
+
     /// Loads, probes, builds what depends on it, and asks the canaries. Nothing serves differently yet.
     fn load(&mut self, load: &Load<'_>) -> Result<Models<Self::Model>, LoadError>;
 
@@ -123,10 +130,31 @@ pub(super) trait ModelLoader: Send {
     fn end_shadow(&mut self) {}
 }
 
+/// Of this store's rated movies a model may have to know a share.
+pub(super) fn check_known_movies(
+    kind: ArtifactKind,
+    (known, rated): (usize, usize),
+    least: f64,
+) -> Result<(), LoadError> {
+    if known as f64 >= least * rated as f64 {
+        return Ok(());
+    }
+    Err(LoadError::Artifact(format!(
+        "the {kind} knows {known} of the catalogue's {rated} rated movies by id and title; at least {:.0} % are needed, so \
+         it was probably trained on another data set",
+        100.0 * least
+    )))
+}
+
 impl Shared {
-    /// Tries a model in a process of its own and remembers that it passed. Returns the memory that took in MiB; `None`
-    /// where the settings leave it out.
-    pub(super) fn try_model(&self, artifact: &Artifact, stop: &Stop) -> Result<Option<u64>, LoadError> {
+    /// Tries a model in a process of its own and remembers that it passed, if it was asked anything but its probe.
+    /// Returns the memory that took in MiB; `None` where the settings leave it out.
+    pub(super) fn try_model(
+        &self,
+        artifact: &Artifact,
+        rehearsal: impl FnOnce() -> Result<Rehearsal, LoadError>,
+        stop: &Stop,
+    ) -> Result<Option<u64>, LoadError> {
         let rules = self.rules();
         if !rules.separate_process {
             return Ok(None);
@@ -134,12 +162,20 @@ impl Shared {
         if let Some(memory_mib) = self.choices.tried(artifact.id()) {
             return Ok(Some(memory_mib));
         }
+        let rehearsal = rehearsal()?;
         // One at a time: each may take as much memory as the largest model.
         let _alone = self.trial.lock().unwrap_or_else(PoisonError::into_inner);
-        let library = Runtime::find_library(self.settings.inference.library.as_deref())
-            .map_err(|error| LoadError::Environment(error.to_string()))?;
-        match try_until(artifact.folder(), &library, &rules, stop) {
+        let library = if artifact.manifest().kind().has_graphs() {
+            let found = Runtime::find_library(self.settings.inference.library.as_deref());
+            Some(found.map_err(|error| LoadError::Environment(error.to_string()))?)
+        } else {
+            None
+        };
+        match try_until((artifact.folder(), library.as_deref()), &rehearsal, &rules, stop) {
             Verdict::Sound { memory_mib } => {
+                if rehearsal == Rehearsal::Nothing {
+                    return Ok(Some(memory_mib));
+                }
                 if let Err(error) = self.choices.set_tried(&self.store, artifact.id(), memory_mib) {
                     tracing::warn!(%error, "that a model was tried is not remembered");
                 }

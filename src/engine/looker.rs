@@ -46,6 +46,8 @@ pub(super) struct Looker<L> {
     serving: Option<Serving>,
     /// Folders whose model was loaded, or refused, during the look in work.
     considered: HashSet<PathBuf>,
+    /// Whether the turn of a model has not come yet, in the look in work.
+    is_waiting: bool,
     /// What was said of the models folder itself, so that it is said once.
     troubles: Vec<String>,
 }
@@ -59,6 +61,7 @@ impl<L: ModelLoader> Looker<L> {
             intact: HashMap::new(),
             serving: None,
             considered: HashSet::new(),
+            is_waiting: false,
             troubles: Vec::new(),
         }
     }
@@ -82,6 +85,7 @@ impl<L: ModelLoader> Looker<L> {
         };
         let Found { candidates, mut troubles } = found;
         self.considered.clear();
+        self.is_waiting = false;
         self.forget_vanished(&candidates);
         for candidate in &candidates {
             if let Err(error) = &candidate.manifest {
@@ -201,7 +205,7 @@ impl<L: ModelLoader> Looker<L> {
         (base, stop): (&Arc<Base>, &Stop),
     ) -> Result<(L::Model, Vec<(Part, String)>, ModelChecks), LoadError> {
         let shared = Arc::clone(self.loader.shared());
-        let (artifact, memory_mib) = self.examine(known, stop)?;
+        let (artifact, memory_mib) = self.examine(known, (base, stop))?;
         let reporter = self.reporter(known.candidate, Some(known.id));
         let progress = |part, what, steps: Option<(usize, usize)>| reporter.tell(&shared, (part, what, steps));
         for part in Part::of_kind(self.loader.kind()) {
@@ -217,7 +221,11 @@ impl<L: ModelLoader> Looker<L> {
     }
 
     /// Verifies the files, then tries the model in a process of its own, unless it has been tried.
-    fn examine(&mut self, known: &Known<'_>, stop: &Stop) -> Result<(Artifact, Option<u64>), LoadError> {
+    fn examine(
+        &mut self,
+        known: &Known<'_>,
+        (base, stop): (&Arc<Base>, &Stop),
+    ) -> Result<(Artifact, Option<u64>), LoadError> {
         self.report(
             known.candidate,
             Some(known.id),
@@ -233,7 +241,7 @@ impl<L: ModelLoader> Looker<L> {
         }
         let what = "loading and probing the model in a process of its own";
         self.report(known.candidate, Some(known.id), ModelState::Loading { what, progress: None });
-        let tried = self.loader.shared().try_model(&artifact, stop);
+        let tried = self.loader.shared().try_model(&artifact, || self.loader.rehearsal(base), stop);
         let memory_mib = self.remember_refusal(known.id, tried)?;
         Ok((artifact, memory_mib))
     }
@@ -279,6 +287,7 @@ impl<L: ModelLoader> Looker<L> {
             return;
         }
         let (reason, is_final, is_said) = match error {
+            LoadError::NotYet(what) => return self.wait(candidate, id, what),
             LoadError::Artifact(reason) => (reason, true, true),
             LoadError::Environment(reason) => (reason, false, true),
             LoadError::Incomplete(reason) => (reason, is_unchanged, is_unchanged),
@@ -303,6 +312,18 @@ impl<L: ModelLoader> Looker<L> {
         }
         let fingerprint = candidate.fingerprint.clone();
         self.refused.insert(candidate.folder.clone(), Refusal { fingerprint, reason, is_final });
+    }
+
+    /// Reports a model whose turn has not come.
+    fn wait(&mut self, candidate: &Candidate, id: Option<&ArtifactId>, what: &'static str) {
+        self.is_waiting = true;
+        self.refused.remove(&candidate.folder);
+        self.report(candidate, id, ModelState::Loading { what, progress: None });
+        if self.serving.is_none() {
+            for part in Part::of_kind(self.loader.kind()) {
+                self.loader.shared().status.set_part(*part, PartState::Building { what, progress: None });
+            }
+        }
     }
 
     fn fail_unless_serving(&self, reason: &str) {
@@ -348,7 +369,10 @@ impl<L: ModelLoader> Looker<L> {
         let shared = self.loader.shared();
         let kind = self.loader.kind();
         let is_failed = |part: &Part| matches!(shared.status.part(*part), PartState::Failed(_));
-        if self.serving.is_some() || (!self.refused.is_empty() && Part::of_kind(kind).iter().any(is_failed)) {
+        if self.serving.is_some()
+            || self.is_waiting
+            || (!self.refused.is_empty() && Part::of_kind(kind).iter().any(is_failed))
+        {
             return;
         }
         let required = shared.settings.required.contains(&kind);

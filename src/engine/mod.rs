@@ -11,6 +11,7 @@ mod catalogue;
 mod cell;
 mod desk;
 mod encoder_lane;
+mod item_item_lane;
 mod lane;
 mod list;
 mod loader;
@@ -26,6 +27,7 @@ mod question;
 mod ranking_lane;
 mod reasons;
 mod refit;
+mod rehearsal;
 mod rejection;
 mod reporter;
 mod search;
@@ -52,12 +54,13 @@ pub use question::{
     Contribution, FilmEffect, LONGEST_LIST, MAX_EXCLUDED, MAX_GIVEN, MAX_PEOPLE, Page, Question, RankBy, Reasons,
     Recommendations, RecommendedMovie,
 };
+pub use rehearsal::Rehearsal;
 pub use search::{
     CatalogueMovie, Found, PromptMethod, ReadPrompt, ResolvedTitle, Similar, SimilarMethod, SuggestedTitle, TextMode,
     TextQuestion,
 };
 pub use status::{CanaryReport, ModelChecks, ModelReport, ModelState, Part, PartState, ShadowReport, Status};
-pub use trial::{Verdict, try_model};
+pub use trial::{LOADED, Verdict, try_model};
 pub use versions::ModelChoice;
 
 pub use crate::artifact::ArtifactKind as ModelKind;
@@ -69,6 +72,7 @@ use crate::store::{Store, StoreError};
 use cell::SnapshotCell;
 use desk::Desk;
 use encoder_lane::EncoderLane;
+use item_item_lane::ItemItemLane;
 use lane::{Lane, Stop};
 use loader::RuntimeSlot;
 use network_lane::NetworkLane;
@@ -217,6 +221,7 @@ impl Engine {
         let lanes: Arc<[Lane]> = Arc::new([
             Lane::start("network-loader", NetworkLane::new(Arc::clone(&shared)))?,
             Lane::start("ranking-loader", RankingLane::new(Arc::clone(&shared)))?,
+            Lane::start("item-item-loader", ItemItemLane::new(Arc::clone(&shared)))?,
             Lane::start("encoder-loader", EncoderLane::new(Arc::clone(&shared)))?,
         ]);
         let (loaded, when_loaded) = oneshot::channel();
@@ -233,7 +238,8 @@ impl Engine {
             let fitted = base.as_ref().ok().map(Arc::clone);
             let _ = loaded.send(base.map(|_| ()));
             if let Some(base) = fitted {
-                fit_in_background(&shared, &base, &stop);
+                let look_again = || lanes.iter().for_each(Lane::look_again);
+                fit_in_background(&shared, &base, (&stop, &look_again));
                 drop(base);
                 keep_fitted(&shared, &stop);
             }
@@ -374,8 +380,8 @@ fn one_person(question: &Question) -> Option<(UserId, i64)> {
 }
 
 /// A defect there must not take the answers along: the methods of the base go on serving.
-fn fit_in_background(shared: &Shared, base: &Arc<Base>, stop: &Stop) {
-    if catch_unwind(AssertUnwindSafe(|| background_fit::fit(shared, base, stop))).is_err() {
+fn fit_in_background(shared: &Shared, base: &Arc<Base>, work: (&Stop, &dyn Fn())) {
+    if catch_unwind(AssertUnwindSafe(|| background_fit::fit(shared, base, work))).is_err() {
         tracing::error!("fitting was broken off by a defect; simpler methods answer");
         for part in [Part::Hybrid, Part::RatingModel] {
             if !matches!(shared.status.part(part), PartState::Ready(_)) {

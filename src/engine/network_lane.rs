@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::loading::{Load, LoadError, ModelLoader, Models};
+use super::rehearsal::Rehearsal;
 use super::snapshot::{Base, Network};
 use super::status::{ModelChecks, Part};
 use super::{Shared, canary};
@@ -36,6 +37,10 @@ impl ModelLoader for NetworkLane {
 
     fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    fn rehearsal(&self, base: &Base) -> Result<Rehearsal, LoadError> {
+        Ok(Rehearsal::of_people(base))
     }
 
     fn load(&mut self, load: &Load<'_>) -> Result<Models<Network>, LoadError> {

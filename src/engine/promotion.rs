@@ -31,7 +31,7 @@ pub(super) fn why_it_waits(candidate: &Manifest, serving: &Manifest, rules: &Mod
 fn metric_of(kind: ArtifactKind) -> Option<(&'static str, bool)> {
     match kind {
         ArtifactKind::RatingNetwork => Some(("rmse", true)),
-        ArtifactKind::RankingModel => Some(("ndcg_at_10", false)),
+        ArtifactKind::RankingModel | ArtifactKind::ItemItemModel => Some(("ndcg_at_10", false)),
         ArtifactKind::TextEncoder => None,
     }
 }

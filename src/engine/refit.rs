@@ -8,9 +8,9 @@ use super::background_fit::{fit_hybrid, fit_rating_model};
 use super::lane::Stop;
 use super::loader;
 use super::loading::LoadError;
-use super::snapshot::{Base, Network, SemanticSearch};
+use super::snapshot::{Base, ItemItemModel, Network, SemanticSearch};
 use super::status::{Part, PartState, Status};
-use super::{Shared, encoder_lane, network_lane};
+use super::{Shared, encoder_lane, item_item_lane, network_lane};
 use crate::store::{SettingKey, Write};
 
 /// The clock of a wait needs an end.
@@ -175,10 +175,12 @@ fn refit(shared: &Shared, stop: &Stop) -> Result<(), LoadError> {
         }
         let Some(current) = shared.cell.load() else { return Ok(()) };
         let network = current.network.as_ref().and_then(|network| moved_network(shared, network, &base));
+        let item_item = current.item_item.as_ref().and_then(|model| moved_item_item(shared, model, &base));
         let semantic = current.semantic.as_ref();
         let semantic = semantic.map(|semantic| moved_search(shared, semantic, (&base, stop))).transpose()?;
         let is_done = shared.cell.update_if(|snapshot| {
             let is_same = same(snapshot.network.as_ref(), current.network.as_ref())
+                && same(snapshot.item_item.as_ref(), current.item_item.as_ref())
                 && same(snapshot.semantic.as_ref(), current.semantic.as_ref());
             if is_same {
                 snapshot.base = Arc::clone(&base);
@@ -186,6 +188,7 @@ fn refit(shared: &Shared, stop: &Stop) -> Result<(), LoadError> {
                 snapshot.hybrid.clone_from(&hybrid);
                 snapshot.rating_model.clone_from(&rating_model);
                 snapshot.network.clone_from(&network);
+                snapshot.item_item.clone_from(&item_item);
                 snapshot.semantic.clone_from(&semantic);
             }
             is_same
@@ -210,6 +213,18 @@ fn moved_network(shared: &Shared, network: &Network, base: &Arc<Base>) -> Option
         Err(error) => {
             tracing::warn!(?error, model = %network.id, "the rating network does not fit the catalogue any more");
             shared.status.set_part(Part::RatingNetwork, PartState::Failed(error.reason().to_owned()));
+            None
+        }
+    }
+}
+
+/// The same of an item–item model.
+fn moved_item_item(shared: &Shared, model: &ItemItemModel, base: &Arc<Base>) -> Option<Arc<ItemItemModel>> {
+    match item_item_lane::prepare((model.id.clone(), &model.lists), base, shared.rules().min_known_movies) {
+        Ok((model, _)) => Some(Arc::new(model)),
+        Err(error) => {
+            tracing::warn!(?error, model = %model.id, "the item-item model does not fit the catalogue any more");
+            shared.status.set_part(Part::ItemItemModel, PartState::Failed(error.reason().to_owned()));
             None
         }
     }

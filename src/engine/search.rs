@@ -62,11 +62,13 @@ pub enum SimilarMethod {
     Pearson,
     /// What the movies are about.
     Content,
+    /// The lists of a trained item–item model.
+    ItemItem,
 }
 
 impl SimilarMethod {
     /// All methods.
-    pub const ALL: [Self; 4] = [Self::Hybrid, Self::ItemKnn, Self::Pearson, Self::Content];
+    pub const ALL: [Self; 5] = [Self::Hybrid, Self::ItemKnn, Self::Pearson, Self::Content, Self::ItemItem];
 
     /// Public name.
     pub fn name(self) -> &'static str {
@@ -75,6 +77,7 @@ impl SimilarMethod {
             Self::ItemKnn => "item-knn",
             Self::Pearson => "pearson",
             Self::Content => "content",
+            Self::ItemItem => "item-item",
         }
     }
 }
@@ -275,6 +278,9 @@ fn neighbours(
         SimilarMethod::ItemKnn => &*base.item_knn,
         SimilarMethod::Pearson => &base.pearson,
         SimilarMethod::Content => content,
+        SimilarMethod::ItemItem => {
+            &snapshot.item_item.as_ref().ok_or(EngineError::NotReady("the item-item model"))?.scorer
+        }
     };
     let mut movies = found(snapshot, scored_in_turn(base, &query, &[scorer])?);
     movies.retain(|found| filter.accepts(found.movie(), found.popularity()));

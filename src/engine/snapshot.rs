@@ -4,13 +4,13 @@ use std::sync::{Arc, Weak};
 
 use super::answer_memory::AnswerMemory;
 use super::overlay::Overlay;
-use crate::artifact::ArtifactId;
+use crate::artifact::{ArtifactId, NeighborLists};
 use crate::domain::{Catalogue, EmbeddingSpace, ItemIdx, MovieId, RatingMatrix};
 use crate::inference::OnnxRatingNetwork;
 use crate::recommend::ranking::{Cascade, FittedSignals, Hybrid};
 use crate::recommend::{
-    Bm25, ItemKnn, NearestNeighbors, NeuralCf, PairScorer, PopularityBaseline, ProfileKnn, PromptSearch, Ranker,
-    RatingBaseline, RatingModel, Semantic, TextEncoder, TfIdf,
+    Bm25, ItemItem, ItemKnn, NearestNeighbors, NeuralCf, PairScorer, PopularityBaseline, ProfileKnn, PromptSearch,
+    Ranker, RatingBaseline, RatingModel, Semantic, TextEncoder, TfIdf,
 };
 use crate::understand::{PromptReader, TitleResolver, TitleSuggester};
 
@@ -61,6 +61,15 @@ pub(super) struct RankingModel {
     pub(super) ranker: Arc<dyn Ranker>,
 }
 
+/// The lists of a trained item–item model, over the catalogue.
+pub(super) struct ItemItemModel {
+    pub(super) id: ArtifactId,
+    /// What they were prepared for.
+    pub(super) base: Weak<Base>,
+    pub(super) lists: Arc<NeighborLists>,
+    pub(super) scorer: ItemItem,
+}
+
 /// The signals, and the ranker that was fitted with them.
 pub(super) struct FittedHybrid {
     pub(super) signals: Arc<FittedSignals>,
@@ -80,6 +89,7 @@ pub(super) struct Snapshot {
     pub(super) rating_model: Option<Arc<RatingModel>>,
     /// Without one, the ranker fitted from the store orders.
     pub(super) ranking_model: Option<Arc<RankingModel>>,
+    pub(super) item_item: Option<Arc<ItemItemModel>>,
     /// What this generation has answered.
     pub(super) answers: Arc<AnswerMemory>,
 }
@@ -96,6 +106,7 @@ impl Snapshot {
             hybrid: None,
             rating_model: None,
             ranking_model: None,
+            item_item: None,
             answers: Arc::default(),
         }
     }
@@ -120,12 +131,17 @@ impl Snapshot {
 
     /// Signals and ranker, once the signals are fitted: a trained ranker before the one fitted with the signals.
     pub(super) fn hybrid(&self) -> Option<Hybrid> {
+        if let Some(model) = &self.ranking_model {
+            return self.hybrid_with(Arc::clone(&model.ranker));
+        }
         let FittedHybrid { signals, ranker } = self.hybrid.as_deref()?;
-        let ranker = match &self.ranking_model {
-            Some(model) => Arc::new(Cascade::new(Arc::clone(ranker), Arc::clone(&model.ranker))),
-            None => Arc::clone(ranker),
-        };
-        Some(Hybrid::new(Arc::clone(signals), ranker))
+        Some(Hybrid::new(Arc::clone(signals), Arc::clone(ranker)))
+    }
+
+    /// The same as if this trained ranker served.
+    pub(super) fn hybrid_with(&self, trained: Arc<dyn Ranker>) -> Option<Hybrid> {
+        let FittedHybrid { signals, ranker } = self.hybrid.as_deref()?;
+        Some(Hybrid::new(Arc::clone(signals), Arc::new(Cascade::new(Arc::clone(ranker), trained))))
     }
 }
 
@@ -136,6 +152,7 @@ impl std::fmt::Debug for Snapshot {
             .field("n_movies", &self.base.catalogue.len())
             .field("semantic", &self.semantic.as_ref().map(|semantic| &semantic.id))
             .field("network", &self.network.as_ref().map(|network| &network.id))
+            .field("item_item", &self.item_item.as_ref().map(|model| &model.id))
             .field("ranking_model", &self.ranking_model.as_ref().map(|model| &model.id))
             .finish_non_exhaustive()
     }

@@ -20,6 +20,8 @@ pub enum Part {
     RatingNetwork,
     /// The trained ranker.
     RankingModel,
+    /// The lists of a trained item–item model.
+    ItemItemModel,
     /// The text encoder.
     TextEncoder,
     /// Embeddings of all overviews.
@@ -29,13 +31,14 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Catalogue,
         Self::Recommenders,
         Self::Hybrid,
         Self::RatingModel,
         Self::RatingNetwork,
         Self::RankingModel,
+        Self::ItemItemModel,
         Self::TextEncoder,
         Self::Embeddings,
         Self::VectorIndex,
@@ -50,6 +53,7 @@ impl Part {
             Self::RatingModel => "rating-model",
             Self::RatingNetwork => "rating-network",
             Self::RankingModel => "ranking-model",
+            Self::ItemItemModel => "item-item-model",
             Self::TextEncoder => "text-encoder",
             Self::Embeddings => "embeddings",
             Self::VectorIndex => "vector-index",
@@ -61,6 +65,7 @@ impl Part {
         match kind {
             ArtifactKind::RatingNetwork => &[Self::RatingNetwork],
             ArtifactKind::RankingModel => &[Self::RankingModel],
+            ArtifactKind::ItemItemModel => &[Self::ItemItemModel],
             ArtifactKind::TextEncoder => &[Self::TextEncoder, Self::Embeddings, Self::VectorIndex],
         }
     }

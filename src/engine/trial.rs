@@ -1,13 +1,16 @@
 //! Loads a model for the first time in a process of its own, under limits of memory and time, so that one that crashes or
-//! never ends takes only that process along. The process is `marquee verify-artifact`; what it writes is a [`Verdict`].
+//! never ends takes only that process along. There it also answers questions on the store's data, a [`Rehearsal`]. The
+//! process is `marquee verify-artifact`; what it writes is a [`Verdict`].
 
-use std::io::Read as _;
+use std::ffi::OsStr;
+use std::io::{BufWriter, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::lane::Stop;
+use super::rehearsal::Rehearsal;
 use crate::config::ModelRules;
 
 /// The running program, also when its file was replaced by a newer version meanwhile.
@@ -18,6 +21,9 @@ const PATIENCE: u32 = 5;
 const POLL: Duration = Duration::from_millis(5);
 /// What a process may say of a model; the rest is not read.
 const VERDICT_LIMIT_BYTES: u64 = 16 * 1024;
+
+/// Line of a process whose model is loaded and held its probe: what comes after is the rehearsal.
+pub const LOADED: &str = "loaded";
 
 /// What came of loading a model and holding it against its probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,16 +61,38 @@ impl Verdict {
     }
 }
 
-/// Tries the model in `folder` with the runtime `library`.
-pub fn try_model(folder: &Path, library: &Path, rules: &ModelRules) -> Verdict {
-    try_until(folder, library, rules, &Stop::default())
+/// Tries the model in `folder` with the runtime `library`, if it needs one.
+pub fn try_model(folder: &Path, library: Option<&Path>, rules: &ModelRules) -> Verdict {
+    try_until((folder, library), &Rehearsal::Nothing, rules, &Stop::default())
 }
 
-pub(super) fn try_until(folder: &Path, library: &Path, rules: &ModelRules, stop: &Stop) -> Verdict {
+/// The same with questions on the store's data.
+pub(super) fn try_until(
+    (folder, library): (&Path, Option<&Path>),
+    rehearsal: &Rehearsal,
+    rules: &ModelRules,
+    stop: &Stop,
+) -> Verdict {
     let mut child = match start(folder, library, rules) {
         Ok(child) => child,
         Err(error) => return Verdict::Environment(format!("no process could be started for the model: {error}")),
     };
+    let stdin = child.stdin.take();
+    std::thread::scope(|scope| {
+        let write = move || {
+            // A process that ended before it read all of it has said why.
+            let _ = stdin.map(|stdin| rehearsal.write(BufWriter::new(stdin)));
+        };
+        if let Err(error) = std::thread::Builder::new().name("rehearsal".to_owned()).spawn_scoped(scope, write) {
+            end(&mut child);
+            return Verdict::Environment(format!("no thread could be started for the model: {error}"));
+        }
+        judge(child, rules, stop)
+    })
+}
+
+/// Waits for the verdict; the process has ended then, whatever it did.
+fn judge(mut child: Child, rules: &ModelRules, stop: &Stop) -> Verdict {
     let deadline = Instant::now() + rules.max_load * PATIENCE;
     let status = loop {
         match child.try_wait() {
@@ -92,23 +120,28 @@ pub(super) fn try_until(folder: &Path, library: &Path, rules: &ModelRules, stop:
         // Without a verdict the way it ended tells enough.
         let _ = stdout.take(VERDICT_LIMIT_BYTES).read_to_string(&mut said);
     }
-    said.lines().find_map(Verdict::parse).unwrap_or_else(|| Verdict::Refused(how_it_ended(status, rules)))
+    let doing = if said.lines().any(|line| line == LOADED) {
+        "asking it about this store's films and people"
+    } else {
+        "loading and probing it"
+    };
+    said.lines().find_map(Verdict::parse).unwrap_or_else(|| Verdict::Refused(how_it_ended(doing, status, rules)))
 }
 
-fn start(folder: &Path, library: &Path, rules: &ModelRules) -> std::io::Result<Child> {
+fn start(folder: &Path, library: Option<&Path>, rules: &ModelRules) -> std::io::Result<Child> {
     Command::new(THIS_PROGRAM)
         .arg("verify-artifact")
         .arg(folder)
-        .arg("--library")
-        .arg(library)
+        .args(library.into_iter().flat_map(|library| [OsStr::new("--library"), library.as_os_str()]))
         .arg("--memory-mib")
         .arg(rules.max_model_mib.to_string())
         .arg("--seconds")
         .arg(rules.max_load.as_secs().to_string())
+        .arg("--rehearse")
         // What a model might get hold of does it no good.
         .env_clear()
         .env("ORT_DISABLE_TELEMETRY", "1")
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -120,24 +153,22 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-fn too_slow(rules: &ModelRules) -> String {
-    let seconds = rules.max_load.as_secs();
-    format!("loading and probing it took more than {seconds} s of processor time (setting artifacts.max_load_s)")
-}
-
 /// Numbers of signals are those of Linux.
-fn how_it_ended(status: ExitStatus, rules: &ModelRules) -> String {
+fn how_it_ended(doing: &str, status: ExitStatus, rules: &ModelRules) -> String {
     const ABORT: i32 = 6;
     const KILL: i32 = 9;
     const CPU_TIME: i32 = 24;
     match status.signal() {
-        Some(CPU_TIME) => too_slow(rules),
+        Some(CPU_TIME) => format!(
+            "{doing} took more than {} s of processor time (setting artifacts.max_load_s)",
+            rules.max_load.as_secs()
+        ),
         Some(signal @ (ABORT | KILL)) => format!(
-            "loading it ended the process that tries models (signal {signal}); it probably needs more memory than \
+            "{doing} ended the process that tries models (signal {signal}); it probably needs more memory than \
              {} MiB (setting artifacts.max_model_mib)",
             rules.max_model_mib
         ),
-        Some(signal) => format!("loading it crashed the process that tries models (signal {signal})"),
+        Some(signal) => format!("{doing} crashed the process that tries models (signal {signal})"),
         None => format!("the process that tries models broke off ({status})"),
     }
 }

@@ -13,6 +13,7 @@ use hyper::header::{AUTHORIZATION, HOST, ORIGIN};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::error::{ErrorCode, HttpError};
+use crate::config::HttpConfig;
 
 /// Shorter keys can be guessed.
 const MIN_KEY_BYTES: usize = 16;
@@ -52,6 +53,11 @@ pub struct KeysError {
 }
 
 impl Keys {
+    /// The keys of the settings' file; none without one.
+    pub fn of(config: &HttpConfig) -> Result<Self, KeysError> {
+        config.keys_file.as_deref().map_or_else(|| Ok(Self::default()), Self::read)
+    }
+
     /// Reads a file of keys.
     pub fn read(path: &Path) -> Result<Self, KeysError> {
         let error = |reason: String| KeysError { path: path.display().to_string(), reason };

@@ -13,11 +13,13 @@ mod reply_memory;
 mod respond;
 mod route;
 mod server;
+mod settings;
 mod stream;
 mod wire;
 
 pub use access::{Keys, KeysError};
 pub use server::{Drain, MetricsPage, Server};
+pub use settings::LiveSettings;
 
 #[cfg(test)]
 mod contract;

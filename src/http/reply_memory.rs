@@ -20,10 +20,11 @@ const OVERHEAD_BYTES: usize = 1024;
 /// Longer questions are hardly asked twice.
 const MAX_QUESTION_BYTES: usize = 1024;
 
-/// A question to one generation: path and query as they were sent.
+/// A question to one generation under one set of limits: path and query as they were sent.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Asked {
     generation: u64,
+    settings: u64,
     question: String,
 }
 
@@ -51,10 +52,10 @@ impl Default for ReplyMemory {
 
 impl ReplyMemory {
     /// What to look up for a request; `None` for one whose reply depends on more, or that is too long.
-    pub(super) fn asked(route: Route, uri: &Uri, generation: u64) -> Option<Asked> {
+    pub(super) fn asked(route: Route, uri: &Uri, (generation, settings): (u64, u64)) -> Option<Asked> {
         let question = uri.path_and_query()?.as_str();
         let fits = route.depends_on_generation_alone() && question.len() <= MAX_QUESTION_BYTES;
-        fits.then(|| Asked { generation, question: question.to_owned() })
+        fits.then(|| Asked { generation, settings, question: question.to_owned() })
     }
 
     /// The reply given before.
@@ -96,19 +97,21 @@ mod tests {
     #[test]
     fn the_same_question_to_the_same_generation_has_the_same_reply() {
         let memory = ReplyMemory::default();
-        let asked = |path, generation| ReplyMemory::asked(Route::Search, &uri(path), generation).unwrap();
+        let asked = |path, generation| ReplyMemory::asked(Route::Search, &uri(path), (generation, 0)).unwrap();
         memory.keep(asked("/v1/search?prompt=a", 3), &reply("first".to_owned(), 3));
         let known = memory.get(&asked("/v1/search?prompt=a", 3)).unwrap();
         assert_eq!(known.headers()["x-marquee-generation"], "3");
         assert_eq!(known.body().size_hint().exact(), Some(5));
         assert!(memory.get(&asked("/v1/search?prompt=a", 4)).is_none(), "another generation");
         assert!(memory.get(&asked("/v1/search?prompt=a&n=5", 3)).is_none(), "another question");
+        let later = ReplyMemory::asked(Route::Search, &uri("/v1/search?prompt=a"), (3, 1)).unwrap();
+        assert!(memory.get(&later).is_none(), "other limits");
     }
 
     #[test]
     fn replies_of_another_generation_and_failures_are_not_kept() {
         let memory = ReplyMemory::default();
-        let asked = ReplyMemory::asked(Route::Titles, &uri("/v1/titles?prefix=a"), 3).unwrap();
+        let asked = ReplyMemory::asked(Route::Titles, &uri("/v1/titles?prefix=a"), (3, 0)).unwrap();
         memory.keep(asked.clone(), &reply("late".to_owned(), 4));
         let mut failed = reply("failed".to_owned(), 3);
         *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -119,10 +122,10 @@ mod tests {
     #[test]
     fn what_may_change_within_a_generation_and_long_questions_are_not_asked_for() {
         for (route, path) in [(Route::UserRecommend, "/user_recommend/1"), (Route::Readyz, "/readyz")] {
-            assert!(ReplyMemory::asked(route, &uri(path), 3).is_none());
+            assert!(ReplyMemory::asked(route, &uri(path), (3, 0)).is_none());
         }
         let long = format!("/v1/search?prompt={}", "a".repeat(MAX_QUESTION_BYTES));
-        assert!(ReplyMemory::asked(Route::Search, &uri(&long), 3).is_none());
+        assert!(ReplyMemory::asked(Route::Search, &uri(&long), (3, 0)).is_none());
     }
 
     #[test]
@@ -130,7 +133,7 @@ mod tests {
         let memory = ReplyMemory::default();
         for number in 0..5_000 {
             let path = format!("/v1/search?prompt={number}");
-            let asked = ReplyMemory::asked(Route::Search, &uri(&path), 3).unwrap();
+            let asked = ReplyMemory::asked(Route::Search, &uri(&path), (3, 0)).unwrap();
             memory.keep(asked, &reply("x".repeat(4_000), 3));
         }
         assert!(memory.0.len() > 100);

@@ -25,6 +25,7 @@ use super::params::Params;
 use super::reply_memory::ReplyMemory;
 use super::respond::{Reply, problem_reply, set_header};
 use super::route::{BodyKind, Call, Found, Routes, dispatch};
+use super::settings::{LiveSettings, Settings};
 use super::stream::{Activity, PatientStream};
 use crate::config::HttpConfig;
 use crate::engine::Engine;
@@ -41,13 +42,18 @@ pub type MetricsPage = Box<dyn Fn() -> String + Send + Sync>;
 /// What handlers work with.
 pub(super) struct Door {
     pub(super) engine: Arc<Engine>,
-    pub(super) config: HttpConfig,
     pub(super) metrics_page: MetricsPage,
-    hosts: Hosts,
-    keys: Keys,
+    settings: LiveSettings,
     routes: Routes,
     replies: ReplyMemory,
     request_ids: RequestIds,
+}
+
+impl Door {
+    /// The settings as they are now.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        self.settings.current()
+    }
 }
 
 /// A bound listener that is ready to serve.
@@ -74,24 +80,32 @@ impl Server {
         metrics_page: MetricsPage,
     ) -> Self {
         let (config, keys) = settings;
-        let hosts = Hosts::new(&config);
+        let settings = LiveSettings::new(config, keys);
         let (routes, replies, request_ids) = (Routes::new(), ReplyMemory::default(), RequestIds::default());
-        let door = Door { engine, config, metrics_page, hosts, keys, routes, replies, request_ids };
+        let door = Door { engine, metrics_page, settings, routes, replies, request_ids };
         Self { listener, door: Arc::new(door) }
+    }
+
+    /// By which its settings are replaced.
+    pub fn settings(&self) -> LiveSettings {
+        self.door.settings.clone()
     }
 
     /// Serves until `stop` becomes true, then lets requests in flight finish within the configured time. When this
     /// returns, no connection is open and nothing of the engine is held any more.
     pub async fn run(self, mut stop: watch::Receiver<bool>) -> Drain {
         let Self { listener, door } = self;
-        let slots = Arc::new(Semaphore::new(door.config.max_connections));
+        let mut settings = door.settings.subscribe();
+        let mut slots = Slots::new(door.settings().config.max_connections);
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 () = until(&mut stop) => break,
                 // Connections that ended are let go; one that panicked has been reported where it did.
                 Some(_) = connections.join_next() => {}
-                accepted = accept(&listener, &slots) => match accepted {
+                // The door has the other end, so there is always one to come.
+                Ok(()) = settings.changed() => slots.resize(settings.borrow_and_update().config.max_connections),
+                accepted = accept(&listener, &slots.free) => match accepted {
                     Ok((stream, slot)) => {
                         connections.spawn(serve_connection(Arc::clone(&door), stream, slot, stop.clone()));
                     }
@@ -107,15 +121,37 @@ impl Server {
             let serve = |stream, slot| {
                 connections.spawn(serve_connection(Arc::clone(&door), stream, slot, stop.clone()));
             };
-            if let Err(error) = take_queued(listener, &slots, serve).await {
+            if let Err(error) = take_queued(listener, &slots.free, serve).await {
                 tracing::warn!(%error, "connections that wait in the system's queue are refused");
             }
             while connections.join_next().await.is_some() {}
         };
-        let drained = tokio::time::timeout(door.config.drain_timeout, draining).await;
+        let drained = tokio::time::timeout(door.settings().config.drain_timeout, draining).await;
         // What is left is cut off; waits until it has let go of the engine.
         connections.shutdown().await;
         drained.map_or(Drain::TimedOut, |()| Drain::Complete)
+    }
+}
+
+/// Places for connections.
+struct Slots {
+    free: Arc<Semaphore>,
+    n: usize,
+}
+
+impl Slots {
+    fn new(n: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(n)), n }
+    }
+
+    /// Of fewer, those that are free go now; the others when this is called again.
+    fn resize(&mut self, n: usize) {
+        if let Some(more) = n.checked_sub(self.n) {
+            self.free.add_permits(more);
+            self.n = n;
+        } else {
+            self.n -= self.free.forget_permits(self.n - n);
+        }
     }
 }
 
@@ -164,11 +200,10 @@ async fn serve_connection(door: Arc<Door>, stream: TcpStream, slot: OwnedSemapho
     // A client that is gone already gets no answer anyway; an address that is nobody's has no rights.
     let peer = stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
     let activity = Arc::new(Activity::default());
+    let settings = door.settings();
+    let config = &settings.config;
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(door.config.head_timeout)
-        .max_buf_size(door.config.max_head_bytes);
+    builder.timer(TokioTimer::new()).header_read_timeout(config.head_timeout).max_buf_size(config.max_head_bytes);
     let answering = service_fn(|request: Request<Incoming>| {
         let (door, stop, activity) = (Arc::clone(&door), stop.clone(), Arc::clone(&activity));
         async move {
@@ -181,7 +216,7 @@ async fn serve_connection(door: Arc<Door>, stream: TcpStream, slot: OwnedSemapho
             Ok::<_, Infallible>(response)
         }
     });
-    let stream = PatientStream::new(stream, door.config.write_timeout, Arc::clone(&activity));
+    let stream = PatientStream::new(stream, config.write_timeout, Arc::clone(&activity));
     let connection = builder.serve_connection(TokioIo::new(stream), answering);
     tokio::pin!(connection);
     let mut stopping = stop.clone();
@@ -210,7 +245,7 @@ async fn answer(door: &Arc<Door>, request: Request<Incoming>, peer: IpAddr) -> R
     let found = door.routes.find(request.method(), request.uri().path());
     let template = if let Found::Route(route, _) = &found { route.template() } else { "unknown" };
     let work = reply(door, request, found, peer);
-    let outcome = tokio::time::timeout(door.config.request_timeout, work).await.unwrap_or_else(|_| {
+    let outcome = tokio::time::timeout(door.settings().config.request_timeout, work).await.unwrap_or_else(|_| {
         Err(HttpError::new(ErrorCode::Timeout, "The request was given up; try again when the daemon is less busy."))
     });
     let mut response = outcome.unwrap_or_else(|error| {
@@ -228,7 +263,9 @@ async fn answer(door: &Arc<Door>, request: Request<Incoming>, peer: IpAddr) -> R
 /// The reply that is remembered, or a handler's.
 async fn reply(door: &Arc<Door>, request: Request<Incoming>, found: Found, peer: IpAddr) -> Result<Reply, HttpError> {
     let asked = match &found {
-        Found::Route(route, _) => ReplyMemory::asked(*route, request.uri(), door.engine.generation()),
+        Found::Route(route, _) => {
+            ReplyMemory::asked(*route, request.uri(), (door.engine.generation(), door.settings().number))
+        }
         Found::OtherMethods(_) | Found::Nothing => None,
     };
     let call = admit(door, request, found, peer).await?;
@@ -244,7 +281,9 @@ async fn reply(door: &Arc<Door>, request: Request<Incoming>, found: Found, peer:
 
 /// Everything that is checked before a handler sees a request, and its body.
 async fn admit(door: &Door, request: Request<Incoming>, found: Found, peer: IpAddr) -> Result<Call, HttpError> {
-    check_host(&request, &door.hosts)?;
+    let settings = door.settings();
+    let Settings { config, hosts, keys, .. } = &*settings;
+    check_host(&request, hosts)?;
     let (route, path) = match found {
         Found::Route(route, path) => (route, path),
         Found::OtherMethods(allowed) => return Err(HttpError::other_methods(allowed)),
@@ -253,10 +292,10 @@ async fn admit(door: &Door, request: Request<Incoming>, found: Found, peer: IpAd
             return Err(HttpError::new(ErrorCode::NotFound, detail));
         }
     };
-    door.keys.check(route.access(), request.headers(), peer)?;
+    keys.check(route.access(), request.headers(), peer)?;
     let params = Params::parse(request.uri().query(), route.parameters())?;
     let body = match route.body() {
-        Some(kind) => read_body(request, kind, door.config.max_body_bytes).await?,
+        Some(kind) => read_body(request, kind, config.max_body_bytes).await?,
         None => Bytes::new(),
     };
     Ok(Call { route, path, params, body })

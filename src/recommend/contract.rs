@@ -8,10 +8,11 @@ use proptest::prelude::*;
 use super::ranking::{self, FittedSignals, LinearRanker, RankingExamples, SignalOptions};
 use super::sample::{self, Arithmetic, Spelling};
 use super::{
-    HybridSimilar, ItemKnn, ItemNeighbors, NeuralCf, PopularityBaseline, PopularityKind, ProfileKnn, ProfileWeights,
-    RatingBaseline, RatingModel, RatingOptions, RecommendError, Scorer, Scores, Semantic, Similarity, TfIdf, recommend,
+    HybridSimilar, ItemItem, ItemKnn, ItemNeighbors, NeuralCf, PopularityBaseline, PopularityKind, ProfileKnn,
+    ProfileWeights, RatingBaseline, RatingModel, RatingOptions, RecommendError, Scorer, Scores, Semantic, Similarity,
+    TfIdf, recommend,
 };
-use crate::domain::{Catalogue, MovieFilter, MovieId, Query, RatedMovie, Rating, RatingMatrix, UserId};
+use crate::domain::{Catalogue, ItemIdx, MovieFilter, MovieId, Query, RatedMovie, Rating, RatingMatrix, UserId};
 
 /// [`HybridSimilar`] with what it borrows.
 struct Hybrid {
@@ -47,6 +48,9 @@ fn all_methods((catalogue, ratings): (Arc<Catalogue>, Arc<RatingMatrix>)) -> Fit
         Box::new(TfIdf::fit(catalogue.clone(), Some(4))),
         Box::new(Semantic::fit(catalogue.clone(), spelling.clone(), spelling)),
         Box::new(NeuralCf::fit(catalogue.clone(), Arc::new(Arithmetic))),
+        Box::new(ItemItem::fit(catalogue.clone(), |item| {
+            vec![(ItemIdx(item.0 / 2), 0.5), (ItemIdx(item.0 + 1), -1.0)]
+        })),
     ];
     for kind in [PopularityKind::AllTime, PopularityKind::Recent] {
         methods.push(Box::new(PopularityBaseline::fit(&catalogue, &ratings, kind)));

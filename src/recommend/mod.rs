@@ -7,6 +7,7 @@ mod candidates;
 #[cfg(test)]
 mod contract;
 mod diversify;
+mod item_item;
 mod item_knn;
 mod measure;
 mod neighbors;
@@ -29,6 +30,7 @@ pub use baseline::RatingBaseline;
 pub use bm25::Bm25;
 pub use candidates::{Scores, rank, recommend, recommend_in_turn};
 pub use diversify::{HouseholdRule, diversify, range};
+pub use item_item::ItemItem;
 pub use item_knn::ItemKnn;
 pub use measure::Similarity;
 pub use neighbors::{DEFAULT_NEIGHBORS, ItemNeighbors, LONGEST_HISTORY};

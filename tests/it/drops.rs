@@ -3,6 +3,7 @@
 
 mod cases;
 mod clients;
+mod graphs;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use crate::support::{Daemon, Reply, copy_folder, fixture, marquee};
 pub(crate) use cases::edit_manifest;
-use cases::{Case, bad_cases};
+use cases::{Case, bad_cases, straighten, troubles};
 use clients::Clients;
 
 /// Drops in one second.
@@ -65,6 +66,16 @@ pub(crate) fn drop_network(models: &Path, folder: &str, n: u32) {
     std::fs::rename(hidden, models.join(folder)).unwrap();
 }
 
+/// The same of a network whose ratings rise from film to film by `slope`, whoever asks.
+pub(crate) fn drop_straight_network(models: &Path, folder: &str, (n, slope): (u32, f32)) {
+    let hidden = models.join(format!(".{folder}"));
+    copy_folder(&fixture("artifacts/tiny-network"), &hidden);
+    set_version(&hidden, n);
+    edit_manifest(&hidden, |manifest| manifest["rating_network"]["rating_scale"] = serde_json::json!([1.0, 5.0]));
+    straighten(&hidden, slope);
+    std::fs::rename(hidden, models.join(folder)).unwrap();
+}
+
 fn set_version(folder: &Path, n: u32) {
     edit_manifest(folder, |manifest| {
         manifest["created"] = format!("2026-02-01T00:{:02}:{:02}Z", n / 60, n % 60).into();
@@ -98,7 +109,7 @@ fn whatever_is_dropped_no_request_fails_and_no_answer_is_mixed() {
     );
     let started = Instant::now();
     let models = daemon.models.clone();
-    for name in ["tiny-encoder", "tiny-ranking"] {
+    for name in ["tiny-encoder", "tiny-ranking", "tiny-item-item"] {
         copy_folder(&fixture("artifacts").join(name), &models.join(name));
         wait_for(&daemon, name, "serving");
     }
@@ -137,6 +148,27 @@ fn whatever_is_dropped_no_request_fails_and_no_answer_is_mixed() {
         after_kib < before_kib + 64 * 1024,
         "{before_kib} KiB before, {after_kib} KiB after: models are not let go"
     );
+    assert!(daemon.terminate().success());
+}
+
+/// A run that never ends, or takes all memory there is, takes the process that tries models along and nothing else.
+#[test]
+fn what_never_ends_is_ended_before_the_daemon_runs_it() {
+    let store = store();
+    let daemon = Daemon::start_with(
+        store.path(),
+        &[
+            ("MARQUEE_ARTIFACTS__QUIET_MS", "20"),
+            ("MARQUEE_ARTIFACTS__POLL_S", "1"),
+            ("MARQUEE_ARTIFACTS__MAX_MODEL_MIB", "512"),
+            ("MARQUEE_ARTIFACTS__MAX_LOAD_S", "2"),
+        ],
+    );
+    copy_folder(&fixture("artifacts/tiny-encoder"), &daemon.models.join("sound"));
+    wait_for(&daemon, "sound", "serving");
+    bad_drops(&daemon, &daemon.models, &troubles());
+    assert!(is(&daemon.get("/v1/models"), "sound", "serving"));
+    assert_eq!(daemon.get("/v1/search?prompt=space&mode=prompt").status, 200);
     assert!(daemon.terminate().success());
 }
 

@@ -128,6 +128,8 @@ fn a_movie_has_neighbours_by_every_method() {
     }
     assert_eq!(daemon.get("/v1/movies/1/similar").json()["method"], "hybrid");
     assert_eq!(daemon.get("/v1/movies/1/similar?method=pearson").status, 200);
+    // There is no such model yet.
+    assert_eq!(daemon.get("/v1/movies/1/similar?method=item-item").status, 503);
     assert_eq!(daemon.get("/v1/movies/999999/similar").json()["code"], "not_found");
     for path in ["/v1/movies/x/similar", "/v1/movies/1/similar?method=tfidf"] {
         assert_eq!(daemon.get(path).status, 400, "{path}");

@@ -87,6 +87,12 @@ fn a_hangup_reads_the_configuration_again_and_a_wrong_one_changes_nothing() {
     assert!(said.contains("artifacts.auto_promote") && said.contains("artifacts.poll_s"), "{said}");
     let said = hang_up("[artifacts]\nmax_load_s = 0\n");
     assert!(said.contains("the configuration was not taken"), "{said}");
+    let similar = |n: u32| daemon.get(&format!("/v1/movies/1/similar?n={n}")).status;
+    assert_eq!(similar(8), 200);
+    let said = hang_up("[http]\nmax_top_k = 7\nrequest_timeout_ms = 1000\n");
+    let (changed, needs_restart) = said.split_once("needs_restart").unwrap();
+    assert!(changed.contains("http.max_top_k") && needs_restart.contains("http.request_timeout_ms"), "{said}");
+    assert_eq!((similar(8), similar(7)), (400, 200), "also for what was answered before");
     let said = hang_up("[artifacts]\nauto_promote = true\n[log]\nfilter = \"warn\"\n");
     assert!(!said.contains("was read again"), "what is less than a warning is not written any more: {said}");
     assert_eq!(daemon.get("/healthz").status, 200);

@@ -111,7 +111,7 @@ fn a_folder_is_verified_without_a_daemon() {
         let said = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
     };
-    for name in ["tiny-encoder", "tiny-network", "tiny-ranking"] {
+    for name in ["tiny-encoder", "tiny-network", "tiny-ranking", "tiny-item-item"] {
         let (success, said) = verify(&fixture("artifacts").join(name));
         assert!(success && said.contains("good"), "{said}");
     }
@@ -120,6 +120,38 @@ fn a_folder_is_verified_without_a_daemon() {
     std::fs::write(broken.join("scorer.onnx"), "x").unwrap();
     let (success, said) = verify(&broken);
     assert!(!success && said.contains("scorer.onnx has 1 bytes"), "{said}");
+}
+
+/// What is known of a network that runs beside the one that serves, once it was tried on some requests.
+fn shadow_report(daemon: &Daemon, folder: &str) -> Value {
+    let shadow = |reply: &Reply| {
+        let models = reply.json();
+        let model = models["models"].as_array().unwrap().iter().find(|model| model["folder"] == folder).cloned();
+        model.map_or(Value::Null, |model| model["checks"]["shadow"].clone())
+    };
+    let reply = daemon.wait_for("/v1/models", |reply| {
+        assert_eq!(daemon.get("/user_recommend/1?top_k=6").status, 200);
+        shadow(reply)["requests"].as_u64() >= Some(10)
+    });
+    shadow(&reply)
+}
+
+#[test]
+fn agreement_tells_the_same_ratings_from_opposite_ones() {
+    let store = crate::drops::store();
+    let settings = [("MARQUEE_ARTIFACTS__AUTO_PROMOTE", "false"), ("MARQUEE_ARTIFACTS__SHADOW_SHARE", "1")];
+    let daemon = Daemon::start_with(store.path(), &settings);
+    crate::drops::drop_straight_network(&daemon.models, "first", (1, 0.25));
+    wait_for_states(&daemon, &[("first", "serving")]);
+    crate::drops::drop_straight_network(&daemon.models, "same", (2, 0.25));
+    let report = shadow_report(&daemon, "same");
+    assert_eq!((report["agreement"].as_f64(), report["mean_difference"].as_f64()), (Some(1.0), Some(0.0)), "{report}");
+    crate::drops::drop_straight_network(&daemon.models, "opposite", (3, -0.25));
+    let report = shadow_report(&daemon, "opposite");
+    assert_eq!((report["agreement"].as_f64(), report["failures"].as_u64()), (Some(0.0), Some(0)), "{report}");
+    // Films 1 to 6 differ by 0.5 to 3.
+    assert!((0.5..=3.0).contains(&report["mean_difference"].as_f64().unwrap()), "{report}");
+    assert!(daemon.terminate().success());
 }
 
 #[test]
@@ -131,25 +163,16 @@ fn a_network_that_waits_is_tried_on_live_requests() {
     wait_for_states(&daemon, &[("first", "serving")]);
     crate::drops::drop_network(&daemon.models, "second", 50);
     wait_for_states(&daemon, &[("first", "serving"), ("second", "ready")]);
-    let shadow = |reply: &Reply| {
-        let models = reply.json();
-        models["models"].as_array().unwrap().iter().find(|model| model["folder"] == "second").unwrap()["checks"]["shadow"]
-            .clone()
-    };
-    let reply = daemon.wait_for("/v1/models", |reply| {
-        assert_eq!(daemon.get("/user_recommend/1?top_k=6").status, 200);
-        shadow(reply)["requests"].as_u64() >= Some(10)
-    });
-    let report = shadow(&reply);
+    let report = shadow_report(&daemon, "second");
     // The two differ in the highest rating they give.
     assert!(report["mean_difference"].as_f64().unwrap() > 0.0, "{report}");
-    assert!((0.0..=1.0).contains(&report["agreement"].as_f64().unwrap()) && report["failures"] == 0, "{report}");
+    assert_eq!(report["failures"], 0, "{report}");
     assert!(daemon.get("/metrics").body.contains("marquee_shadow_requests_total"));
     // Promoted, it waits no more.
     command(&daemon, &["pin", "rating-network", "tiny-network@50"]).unwrap();
     let reply = wait_for_states(&daemon, &[("first", "superseded"), ("second", "serving")]);
-    assert!(shadow(&reply).is_null(), "{}", reply.body);
     let checks = &reply.json()["models"][1]["checks"];
+    assert!(checks["shadow"].is_null(), "{checks}");
     assert_eq!((&checks["known_movies"]["known"], &checks["known_users"]["all"]), (&6.into(), &8.into()), "{checks}");
     assert!(checks["memory_mib"].as_u64() > Some(10) && checks["canaries"]["questions"] == 8, "{checks}");
     assert!(daemon.terminate().success());

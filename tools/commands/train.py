@@ -8,6 +8,8 @@ Makes a model artifact; drop the folder it writes anywhere below the daemon's mo
       takes a PyTorch checkpoint of the original network that was trained elsewhere
   tools/train ranking-model --data EXPORT_DIR --out DIR
       trains with LightGBM on what `marquee export --ranking-examples` wrote; needs no PyTorch
+  tools/train item-item-model --data EXPORT_DIR --out DIR
+      fits neighbour lists with numpy on what `marquee export` wrote; needs no PyTorch
   tools/train text-encoder --model-dir DIR --out DIR
       exports an MPNet sentence encoder; needs no PyTorch
 
@@ -38,6 +40,7 @@ KINDS = {
     "rating-network": ("marquee_models.train", TRAINING_ENVIRONMENT),
     "convert-checkpoint": ("marquee_models.convert", TRAINING_ENVIRONMENT),
     "ranking-model": ("marquee_models.train_ranking", RANKING_ENVIRONMENT),
+    "item-item-model": ("marquee_models.train_item_item", TOOLS_ENVIRONMENT),
     "text-encoder": ("marquee_models.encoder", TOOLS_ENVIRONMENT),
 }
 

@@ -6,6 +6,7 @@ tiny-encoder   8 dimensions, each a topic ("space", "love", …): the vector of 
                of its words' topics, so that tests can say what should be similar.
 tiny-network   the default architecture, random weights for movies 1 to 6 and users 1 to 3.
 tiny-original-network   the same movies and users, the original architecture.
+tiny-item-item   each movie's neighbours are the next three, in a circle.
 tiny-ranking   two trees over the daemon's own features: the score rises with the first.
 """
 
@@ -29,6 +30,8 @@ from marquee_models.encoder_graph import pool
 from marquee_models.graph import GraphBuilder, save
 from marquee_models.history_graphs import build_history_scorer, build_history_tower
 from marquee_models.interactions import Interactions
+from marquee_models.item_item import NeighbourLists
+from marquee_models.item_item_artifact import publish_item_item_model
 from marquee_models.manifest import PROBE_NAME, Description, publish
 from marquee_models.network_artifact import ExportedNetwork, Label, publish_network, write_json
 from marquee_models.original_graphs import build_original_scorer, build_original_tower
@@ -73,6 +76,7 @@ def write_miniatures(folder: Path) -> list[Path]:
         write_tiny_network(folder / "tiny-network"),
         write_tiny_original_network(folder / "tiny-original-network"),
         write_tiny_ranking(folder / "tiny-ranking"),
+        write_tiny_item_item(folder / "tiny-item-item"),
     ]
 
 
@@ -339,6 +343,23 @@ def write_tiny_ranking(target: Path) -> Path:
     rows[0, 0], rows[1, 0] = 0.5, np.nextafter(np.float32(0.5), np.float32(1.0))
     model = RankingModel(trees, features, rows.astype(np.float32))
     return publish_ranking_model(target, model, Label("tiny-ranking", "1", "MIT", None, CREATED))
+
+
+def write_tiny_item_item(target: Path) -> Path:
+    movies = tiny_catalogue().movies
+    n_movies = len(movies)
+    rows, weights = [], []
+    for row in range(n_movies):
+        nearest = {(row + step) % n_movies: 1.0 / step for step in (1, 2, 3)}
+        rows += sorted(nearest)
+        weights += [nearest[other] for other in sorted(nearest)]
+    lists = NeighbourLists(
+        np.arange(0, 3 * n_movies + 1, 3, dtype=np.uint32),
+        np.array(rows, dtype=np.uint32),
+        np.array(weights, dtype=np.float32),
+    )
+    label = Label("tiny-item-item", "1", "MIT", None, CREATED)
+    return publish_item_item_model(target, movies, lists, label)
 
 
 def daemon_features() -> list[str]:

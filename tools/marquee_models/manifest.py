@@ -27,6 +27,7 @@ KINDS = {
     "text-encoder": "text_encoder",
     "rating-network": "rating_network",
     "ranking-model": "ranking_model",
+    "item-item-model": "item_item_model",
 }
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 VERSION_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
@@ -151,7 +152,7 @@ def check_manifest(manifest: dict[str, Any]) -> None:
         raise ManifestError(f"the version {manifest['version']!r} is not allowed")
     paths = [entry["path"] for entry in manifest["files"]]
     section = manifest[KINDS[kind]]
-    roles = ("graph", "tokenizer", "movie_tower", "scorer", "vocabulary")
+    roles = ("graph", "tokenizer", "movie_tower", "scorer", "vocabulary", "neighbours")
     named = [section[role] for role in roles if role in section] + [manifest["probe"]["file"]]
     missing = sorted(set(named) - set(paths))
     if missing or len(set(paths)) != len(paths):

@@ -49,7 +49,8 @@ def test_every_property_of_the_schema_is_described() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["tiny-encoder", "tiny-network", "tiny-original-network", "tiny-ranking"]
+    "name",
+    ["tiny-encoder", "tiny-network", "tiny-original-network", "tiny-ranking", "tiny-item-item"],
 )
 def test_round_trip(artifacts: dict[str, Path], name: str) -> None:
     folder = artifacts[name]
@@ -104,6 +105,23 @@ RANKING_CHANGES: dict[str, Change] = {
 def test_refuses_a_ranking_model(artifacts: dict[str, Path], change: Change) -> None:
     manifest = copy.deepcopy(read_manifest(artifacts["tiny-ranking"]))
     change(manifest["ranking_model"])
+    with pytest.raises(ManifestError):
+        check_manifest(manifest)
+
+
+ITEM_ITEM_CHANGES: dict[str, Change] = {
+    "no movies": lambda section: section.update(n_movies=0),
+    "long lists": lambda section: section.update(max_neighbours=10_001),
+    "unlisted lists": lambda section: section.update(neighbours="other.safetensors"),
+    "unlisted vocabulary": lambda section: section.update(vocabulary="other.json"),
+    "unknown key": lambda section: section.update(users=3),
+}
+
+
+@pytest.mark.parametrize("change", ITEM_ITEM_CHANGES.values(), ids=ITEM_ITEM_CHANGES.keys())
+def test_refuses_an_item_item_model(artifacts: dict[str, Path], change: Change) -> None:
+    manifest = copy.deepcopy(read_manifest(artifacts["tiny-item-item"]))
+    change(manifest["item_item_model"])
     with pytest.raises(ManifestError):
         check_manifest(manifest)
 

@@ -8,6 +8,7 @@ use crate::engine::cell::SnapshotCell;
 use crate::engine::loader::{self, RuntimeSlot};
 use crate::engine::pages::Pages;
 use crate::engine::refit::Refit;
+use crate::engine::rehearsal::Rehearsal;
 use crate::engine::rejection::RejectionFiles;
 use crate::engine::shadow::Shadow;
 use crate::engine::snapshot::Snapshot;
@@ -36,6 +37,10 @@ impl ModelLoader for FakeLoader {
 
     fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    fn rehearsal(&self, _: &Base) -> Result<Rehearsal, LoadError> {
+        Ok(Rehearsal::Nothing)
     }
 
     fn load(&mut self, load: &Load<'_>) -> Result<Models<()>, LoadError> {
@@ -200,6 +205,29 @@ fn what_failed_for_the_machine_is_tried_again() {
     *bench.answer.lock().unwrap() = || Ok(());
     bench.look();
     assert_eq!(bench.state("a"), Some(ModelState::Serving(None)));
+}
+
+#[test]
+fn a_model_whose_turn_has_not_come_is_loading_and_no_refusal() {
+    let mut bench = Bench::new();
+    *bench.answer.lock().unwrap() = || Err(LoadError::NotYet("waiting for the others"));
+    bench.drop_model("a", 1);
+    bench.look();
+    let waiting = ModelState::Loading { what: "waiting for the others", progress: None };
+    assert_eq!(bench.state("a"), Some(waiting));
+    assert_eq!(bench.part(), PartState::Building { what: "waiting for the others", progress: None });
+    assert!(!bench.models().join("a.rejected.txt").exists());
+    *bench.answer.lock().unwrap() = || Ok(());
+    bench.look();
+    assert_eq!(bench.state("a"), Some(ModelState::Serving(None)));
+    // Newer ones wait the same way, and vanish without a trace.
+    *bench.answer.lock().unwrap() = || Err(LoadError::NotYet("waiting for the others"));
+    bench.drop_model("b", 2);
+    bench.look();
+    assert!(matches!(bench.state("b"), Some(ModelState::Loading { .. })) && bench.part().is_ready());
+    std::fs::remove_dir_all(bench.models().join("b")).unwrap();
+    bench.look();
+    assert_eq!(bench.state("b"), None);
 }
 
 #[test]

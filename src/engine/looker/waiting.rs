@@ -27,7 +27,7 @@ impl<L: ModelLoader> Looker<L> {
                 *fingerprint == known.candidate.fingerprint && (*tried || !is_newer)
             });
             if !is_known {
-                if let Err(error) = self.check_waiting(known, is_newer, context.1) {
+                if let Err(error) = self.check_waiting(known, is_newer, context) {
                     self.refuse(known.candidate, Some(known.id), error);
                     continue;
                 }
@@ -51,9 +51,14 @@ impl<L: ModelLoader> Looker<L> {
     }
 
     /// An older model is not loaded, but whoever dropped it is told when its files are damaged.
-    fn check_waiting(&mut self, known: &Known<'_>, is_newer: bool, stop: &Stop) -> Result<(), LoadError> {
+    fn check_waiting(
+        &mut self,
+        known: &Known<'_>,
+        is_newer: bool,
+        context: (&Arc<Base>, &Stop),
+    ) -> Result<(), LoadError> {
         if is_newer {
-            self.examine(known, stop).map(|_| ())
+            self.examine(known, context).map(|_| ())
         } else {
             Ok(artifact::verify(&known.candidate.folder).map(|_| ())?)
         }

@@ -28,7 +28,7 @@ pub(in crate::http) async fn movies(door: &Arc<Door>, call: &Call) -> Result<Rep
         filter: params.filter()?.into(),
         order: params.one_of("order", MovieOrder::default(), &MovieOrder::ALL.map(|order| (order.name(), order)))?,
         start: params.number("start", 0, (0, MAX_START))?,
-        n: params.number("n", DEFAULT_N, (1, door.config.max_top_k))?,
+        n: params.number("n", DEFAULT_N, (1, door.settings().config.max_top_k))?,
     };
     let answer = door.engine.movies(request).await?;
     let mut reply = json_reply(StatusCode::OK, &MoviesJson::from(&answer.content))?;

@@ -121,7 +121,7 @@ pub(in crate::http) async fn merge(door: &Arc<Door>, call: &Call) -> Result<Repl
 }
 
 pub(in crate::http) async fn users(door: &Arc<Door>, call: &Call) -> Result<Reply, HttpError> {
-    let n = call.params.number("n", DEFAULT_N, (1, door.config.max_top_k))?;
+    let n = call.params.number("n", DEFAULT_N, (1, door.settings().config.max_top_k))?;
     let after = match call.params.text("after") {
         None => None,
         Some(_) => Some(UserId(call.params.number("after", 0, (0, u32::MAX as usize))? as u32)),
@@ -135,7 +135,7 @@ pub(in crate::http) async fn users(door: &Arc<Door>, call: &Call) -> Result<Repl
 
 pub(in crate::http) async fn similar(door: &Arc<Door>, call: &Call) -> Result<Reply, HttpError> {
     let user = call.path.user()?;
-    let n = call.params.number("n", DEFAULT_N, (1, door.config.max_top_k))?;
+    let n = call.params.number("n", DEFAULT_N, (1, door.settings().config.max_top_k))?;
     let answer = door.engine.similar_people(user, n).await?;
     let people: Vec<SimilarPersonJson> = answer.content.iter().map(SimilarPersonJson::from).collect();
     let mut reply = json_reply(StatusCode::OK, &json!({"user_id": user.0, "users": people}))?;

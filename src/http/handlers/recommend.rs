@@ -17,7 +17,7 @@ use crate::http::wire::{DEFAULT_N, ORDERS, PageJson, QuestionJson, UserRecommend
 /// The original route.
 pub(in crate::http) async fn user_recommend(door: &Arc<Door>, call: &Call) -> Result<Reply, HttpError> {
     let (user, params) = (call.path.user()?, &call.params);
-    let top_k = params.number("top_k", DEFAULT_N, (1, door.config.max_top_k))?;
+    let top_k = params.number("top_k", DEFAULT_N, (1, door.settings().config.max_top_k))?;
     let rank_by = params.one_of("rank_by", RankBy::Score, &ORDERS)?;
     let explain = params.flag("explain")?;
     let asked_at = Some(asked_at(params)?.unwrap_or_else(now_s));
@@ -31,7 +31,7 @@ pub(in crate::http) async fn user_recommend(door: &Arc<Door>, call: &Call) -> Re
 /// One question with every signal.
 pub(in crate::http) async fn recommend(door: &Arc<Door>, call: &Call) -> Result<Reply, HttpError> {
     let question: QuestionJson = object(&call.body, "a question").map_err(HttpError::bad_request)?;
-    let limits = (door.config.max_top_k, door.config.max_text_bytes);
+    let limits = (door.settings().config.max_top_k, door.settings().config.max_text_bytes);
     let (question, page) = question.checked(limits)?;
     answer(door, question, page).await
 }
@@ -66,7 +66,7 @@ async fn answer(door: &Arc<Door>, question: Question, page: Page) -> Result<Repl
 
 fn page(door: &Door, params: &Params) -> Result<Page, HttpError> {
     Ok(Page {
-        n: params.number("n", DEFAULT_N, (1, door.config.max_top_k))?,
+        n: params.number("n", DEFAULT_N, (1, door.settings().config.max_top_k))?,
         cursor: params.text("cursor").map(str::to_owned),
         explain: params.flag("explain")?,
     })

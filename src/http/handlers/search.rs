@@ -52,7 +52,7 @@ pub(in crate::http) async fn search(door: &Arc<Door>, params: &Params) -> Result
 /// Movies like a given one.
 pub(in crate::http) async fn similar(door: &Arc<Door>, call: &Call) -> Result<Reply, HttpError> {
     let (movie, params) = (call.path.movie()?, &call.params);
-    let n = params.number("n", DEFAULT_N, (1, door.config.max_top_k))?;
+    let n = params.number("n", DEFAULT_N, (1, door.settings().config.max_top_k))?;
     let method = params.one_of("method", SimilarMethod::default(), &SimilarMethod::ALL.map(|one| (one.name(), one)))?;
     let answer = door.engine.similar(movie, (method, n, params.filter()?.into())).await?;
     let Some(found) = &answer.content else {
@@ -68,8 +68,8 @@ fn question(door: &Door, params: &Params, (name, number): (&str, &str)) -> Resul
     let text = params.text(name).map(str::trim).filter(|text| !text.is_empty()).ok_or_else(|| {
         HttpError::bad_request(format!("The parameter {name} must be a title or a description of what to look for."))
     })?;
-    if text.len() > door.config.max_text_bytes {
-        let most = door.config.max_text_bytes;
+    if text.len() > door.settings().config.max_text_bytes {
+        let most = door.settings().config.max_text_bytes;
         return Err(HttpError::bad_request(format!("The parameter {name} may have at most {most} bytes.")));
     }
     let modes = [("auto", TextMode::Auto), ("title", TextMode::Title), ("prompt", TextMode::Prompt)];
@@ -79,7 +79,7 @@ fn question(door: &Door, params: &Params, (name, number): (&str, &str)) -> Resul
         mode: params.one_of("mode", TextMode::Auto, &modes)?,
         method: params.one_of("method", PromptMethod::Fused, &methods)?,
         ignored: params.list("ignore"),
-        top_k: params.number(number, DEFAULT_N, (1, door.config.max_top_k))?,
+        top_k: params.number(number, DEFAULT_N, (1, door.settings().config.max_top_k))?,
         filter: params.filter()?.into(),
     })
 }
@@ -89,7 +89,7 @@ pub(in crate::http) async fn titles(door: &Arc<Door>, params: &Params) -> Result
     let n = params.number("n", DEFAULT_N, (1, MAX_SUGGESTIONS))?;
     let prefix = params
         .text("prefix")
-        .filter(|prefix| !prefix.trim().is_empty() && prefix.len() <= door.config.max_text_bytes)
+        .filter(|prefix| !prefix.trim().is_empty() && prefix.len() <= door.settings().config.max_text_bytes)
         .ok_or_else(|| HttpError::bad_request("The parameter prefix must be the beginning of a title."))?;
     let answer = door.engine.suggest(prefix.to_owned(), n).await?;
     let titles: Vec<TitleJson<'_>> = answer.content.iter().map(TitleJson::from).collect();

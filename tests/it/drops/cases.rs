@@ -6,6 +6,8 @@ use std::path::Path;
 use marquee::artifact::sha256;
 use serde_json::{Value, json};
 
+use super::graphs::{Trouble, encoder_in_trouble, field, nested, number, shape_bomb, straight_network};
+
 /// A way to drop a model.
 pub(super) struct Case {
     pub(super) name: String,
@@ -18,11 +20,13 @@ pub(super) struct Case {
 const ENCODER: &str = "tiny-encoder";
 const NETWORK: &str = "tiny-network";
 const RANKING: &str = "tiny-ranking";
+const ITEM_ITEM: &str = "tiny-item-item";
 
-const FILES: [(&str, &[&str]); 3] = [
+const FILES: [(&str, &[&str]); 4] = [
     (ENCODER, &["encoder.onnx", "tokenizer.json", "probe.json"]),
     (NETWORK, &["movie_tower.onnx", "scorer.onnx", "vocabulary.json", "probe.json"]),
     (RANKING, &["ranking_model.onnx", "probe.json"]),
+    (ITEM_ITEM, &["neighbours.safetensors", "vocabulary.json", "probe.json"]),
 ];
 
 /// Several words make it likely that the reason is for this fault and not for another.
@@ -60,6 +64,7 @@ pub(super) fn bad_cases() -> Vec<Case> {
     manifests(&mut cases);
     contents(&mut cases);
     graphs(&mut cases);
+    lists(&mut cases);
     places(&mut cases);
     cases.0
 }
@@ -186,7 +191,8 @@ fn contents(cases: &mut Cases) {
     cases.add("tokenizer", (ENCODER, &["tokenizer.json cannot be loaded"]), |folder| {
         replace(folder, "tokenizer.json", b"{\"version\":\"1.0\"}");
     });
-    for (fixture, member) in [(ENCODER, "embeddings"), (NETWORK, "ratings"), (RANKING, "scores")] {
+    for (fixture, member) in [(ENCODER, "embeddings"), (NETWORK, "ratings"), (RANKING, "scores"), (ITEM_ITEM, "scores")]
+    {
         cases.add(format!("{fixture}-probe-value"), (fixture, &["the golden probe failed"]), move |folder| {
             edit_json(folder, "probe.json", |probe| *first_number(&mut probe[member]) = 77.0.into());
         });
@@ -230,6 +236,109 @@ fn graphs(cases: &mut Cases) {
     graph(cases, "shape-bomb", shape_bomb(), &["memory", "MiB", "alloc"]);
 }
 
+/// Sound graphs that are what their manifests say, up to a run that takes too much: at the probe, or not before they are
+/// asked about the films of the store.
+pub(super) fn troubles() -> Vec<Case> {
+    const ANY_TEXT: i64 = -1;
+    // The sum of `<s>` and `</s>` is 2.
+    const EMPTY_TEXT: i64 = 2;
+    let mut cases = Cases::default();
+    for (name, trouble, harmless, expected) in [
+        ("endless", Trouble::Endless, ANY_TEXT, &["loading and probing it took more than 2 s of processor time"][..]),
+        ("greedy", Trouble::Greedy, ANY_TEXT, &["alloc", "more memory than 512 MiB"]),
+        ("endless-on-films", Trouble::Endless, EMPTY_TEXT, &["films and people took more than 2 s of processor time"]),
+        (
+            "greedy-on-films",
+            Trouble::Greedy,
+            EMPTY_TEXT,
+            &["on this store's data it fails: ", "films and people ended"],
+        ),
+    ] {
+        cases.add(name, (ENCODER, expected), move |folder| {
+            replace(folder, "encoder.onnx", &encoder_in_trouble(trouble, harmless));
+            let unit = [1, 0, 0, 0, 0, 0, 0, 0];
+            edit_json(folder, "probe.json", |probe| *probe = json!({"texts": [""], "embeddings": [unit]}));
+        });
+    }
+    cases.0
+}
+
+/// Neighbour lists that are not what they should be.
+fn lists(cases: &mut Cases) {
+    const NAME: &str = "neighbours.safetensors";
+    // Behind the header: 7 starts, 18 rows, 18 weights of 4 bytes each, in an order that the header says.
+    let word = |tensor: &'static str, place: usize, value: u32| {
+        move |folder: &Path| {
+            let mut bytes = fs::read(folder.join(NAME)).unwrap();
+            let at = data_of(&bytes, tensor) + 4 * place;
+            bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+            replace(folder, NAME, &bytes);
+        }
+    };
+    for (name, tensor, place, value, expected) in [
+        ("nan-weight", "weights", 4, f32::NAN.to_bits(), "all must be finite numbers"),
+        ("infinite-weight", "weights", 0, f32::INFINITY.to_bits(), "all must be finite numbers"),
+        ("far-row", "rows", 2, 6, "has the row 6; rows are 0 to 5"),
+        ("very-far-row", "rows", 2, u32::MAX, "rows are 0 to 5"),
+        ("unsorted-rows", "rows", 0, 2, "that do not rise"),
+        ("own-row", "rows", 0, 0, "as its own neighbour"),
+        ("far-start", "starts", 6, 19, "must rise from 0 to 18"),
+        ("unsorted-starts", "starts", 2, 17, "must rise from 0 to 18"),
+        ("long-list", "starts", 1, 5, "the manifest allows 3"),
+        ("other-weight", "weights", 0, 7.0_f32.to_bits(), "the golden probe failed"),
+    ] {
+        cases.add(format!("lists-{name}"), (ITEM_ITEM, leak(expected)), word(tensor, place, value));
+    }
+    let header =
+        |cases: &mut Cases, name: &str, from: &'static str, to: &'static str, expected: &'static [&'static str]| {
+            cases.add(format!("lists-{name}"), (ITEM_ITEM, expected), move |folder| {
+                let bytes = fs::read(folder.join(NAME)).unwrap();
+                let (header, data) = bytes[8..].split_at(header_length(&bytes));
+                let header = std::str::from_utf8(header).unwrap().trim_end();
+                assert!(header.contains(from), "{header}");
+                let header = header.replace(from, to);
+                replace(folder, NAME, &[&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat());
+            });
+        };
+    let unreadable = &["neighbours.safetensors cannot be read"];
+    header(cases, "shape-bomb", "[18]", "[1099511627776,1099511627776]", unreadable);
+    header(cases, "promised-shape", "[18]", "[268435456]", unreadable);
+    header(cases, "two-dimensions", "[18]", "[3,6]", &["it must be U32[n]", "it must be F32[18]"]);
+    header(cases, "other-type", "U32", "I32", &["it must be U32"]);
+    header(cases, "other-name", "\"weights\"", "\"weight\"", &["`weights` is not there"]);
+    cases.add("lists-long-header", (ITEM_ITEM, unreadable), |folder| {
+        let mut bytes = fs::read(folder.join(NAME)).unwrap();
+        bytes[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        replace(folder, NAME, &bytes);
+    });
+    cases.add("lists-nothing", (ITEM_ITEM, unreadable), |folder| replace(folder, NAME, b""));
+    cases.manifest("lists-fewer-movies", (ITEM_ITEM, &["where manifest.json says 5"]), |manifest| {
+        manifest["item_item_model"]["n_movies"] = 5.into();
+    });
+    cases.add("lists-vocabulary", (ITEM_ITEM, &["knows 0 of the catalogue's 6 rated movies"]), |folder| {
+        edit_json(folder, "vocabulary.json", |vocabulary| {
+            for movie in vocabulary["movies"].as_array_mut().unwrap() {
+                movie["title"] = "Quite another film".into();
+            }
+        });
+    });
+}
+
+fn leak(words: &'static str) -> &'static [&'static str] {
+    Box::leak(Box::new([words]))
+}
+
+fn header_length(bytes: &[u8]) -> usize {
+    u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize
+}
+
+/// Where the data of a tensor begin in a safetensors file.
+fn data_of(bytes: &[u8], tensor: &str) -> usize {
+    let length = header_length(bytes);
+    let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    8 + length + header[tensor]["data_offsets"][0].as_u64().unwrap() as usize
+}
+
 /// Places and kinds of files.
 fn places(cases: &mut Cases) {
     use std::os::unix::fs::symlink;
@@ -256,6 +365,23 @@ fn places(cases: &mut Cases) {
         fs::remove_file(folder.join("probe.json")).unwrap();
         let status = std::process::Command::new("mkfifo").arg(folder.join("probe.json")).status().unwrap();
         assert!(status.success());
+    });
+}
+
+/// Makes a copy of the miniature network one whose rating of the movie in row r is 3 + `slope` × r, whoever asks.
+pub(super) fn straighten(folder: &Path, slope: f32) {
+    let [tower, scorer] = straight_network(slope);
+    replace(folder, "movie_tower.onnx", &tower);
+    replace(folder, "scorer.onnx", &scorer);
+    edit_json(folder, "probe.json", |probe| {
+        *probe = json!({
+            "movie_row": [0, 5], "numeric": [[1, 2, 3, 4], [1, 2, 3, 4]], "genres": [[0, 0, 0], [1, 0, 1]],
+            "movie_vectors": [[0], [5]], "user_rows": [0], "ratings": [[3.0, 3.0 + 5.0 * slope]],
+        });
+    });
+    edit_manifest(folder, |manifest| {
+        manifest["rating_network"]["vector_dim"] = 1.into();
+        manifest["rating_network"].as_object_mut().unwrap().remove("history");
     });
 }
 
@@ -300,59 +426,4 @@ fn weights_of(graph: &[u8], name: &str) -> usize {
     let marker = [name.as_bytes(), b"\x4a"].concat();
     let place = graph.windows(marker.len()).position(|window| window == marker).unwrap() + marker.len();
     place + graph[place..].iter().position(|byte| byte & 0x80 == 0).unwrap() + 1
-}
-
-fn varint(mut value: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
-}
-
-/// A protobuf field that holds bytes.
-fn field(number: u64, payload: &[u8]) -> Vec<u8> {
-    [varint(number << 3 | 2), varint(payload.len() as u64), payload.to_vec()].concat()
-}
-
-/// A protobuf field that holds a number.
-fn number(field: u64, value: u64) -> Vec<u8> {
-    [varint(field << 3), varint(value)].concat()
-}
-
-/// Graphs within attributes of graphs.
-fn nested(depth: usize) -> Vec<u8> {
-    (0..depth).fold(Vec::new(), |inner, _| field(1, &field(5, &field(6, &inner))))
-}
-
-/// A sound graph of some hundred bytes that wants 64 GiB as soon as it is loaded or run.
-fn shape_bomb() -> Vec<u8> {
-    let tensor_type = |element: u64, dims: [&str; 2]| {
-        let dim =
-            |name: &&str| field(1, &name.parse().map_or_else(|_| field(2, name.as_bytes()), |n: u64| number(1, n)));
-        field(1, &[number(1, element), field(2, &dims.iter().flat_map(dim).collect::<Vec<u8>>())].concat())
-    };
-    let value = |name: &str, element, dims| [field(1, name.as_bytes()), field(2, &tensor_type(element, dims))].concat();
-    let node = |inputs: &[&str], output: &str, op: &str, attributes: &[u8]| {
-        let inputs: Vec<u8> = inputs.iter().flat_map(|name| field(1, name.as_bytes())).collect();
-        [inputs, field(2, output.as_bytes()), field(4, op.as_bytes()), attributes.to_vec()].concat()
-    };
-    let shape = [1_u64 << 20, 1 << 14].map(u64::to_le_bytes).concat();
-    let shape = [number(1, 2), number(2, 7), field(8, b"shape"), field(9, &shape)].concat();
-    let to_float = field(5, &[field(1, b"to"), number(3, 1), number(20, 2)].concat());
-    let graph = [
-        field(1, &node(&["shape"], "huge", "ConstantOfShape", &[])),
-        field(1, &node(&["huge"], "largest", "ReduceMax", &[])),
-        field(1, &node(&["input_ids"], "ids", "Cast", &to_float)),
-        field(1, &node(&["ids", "largest"], "sum", "Add", &[])),
-        field(1, &node(&["sum"], "sentence_embedding", "Identity", &[])),
-        field(2, b"bomb"),
-        field(5, &shape),
-        field(11, &value("input_ids", 7, ["b", "s"])),
-        field(11, &value("attention_mask", 7, ["b", "s"])),
-        field(12, &value("sentence_embedding", 1, ["b", "8"])),
-    ];
-    [number(1, 8), field(8, &number(2, 17)), field(7, &graph.concat())].concat()
 }

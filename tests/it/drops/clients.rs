@@ -11,13 +11,14 @@ use crate::support::{Daemon, PATIENCE};
 const CLIENTS: usize = 8;
 
 /// What is asked, in turn.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 7] = [
     "/user_recommend/1?top_k=6&rank_by=predicted_rating",
     "/user_recommend/2?top_k=3",
     "/user_recommend/99?top_k=3",
     "/title-or-prompt?input_text=a+robot+in+space&mode=prompt",
     "/title-or-prompt?input_text=Film+Two",
     "/v1/search?prompt=love&mode=prompt",
+    "/v1/movies/2/similar?method=item-item",
 ];
 
 #[derive(Default)]
