@@ -81,8 +81,8 @@ fn vector(number: u64, dim: usize) -> Embedding {
 
 fn measure(n: usize, dim: usize) {
     let mut components = vec![0.0_f32; n * dim];
-    components.par_chunks_mut(dim).zip(0..n as u64).for_each(|(slot, number)| {
-        slot.copy_from_slice(vector(number, dim).components());
+    components.par_chunks_mut(dim).enumerate().for_each(|(number, slot)| {
+        slot.copy_from_slice(vector(number as u64, dim).components());
     });
     let before = resident_mb();
     let started = Instant::now();
