@@ -108,7 +108,8 @@ impl<'store> StoreSink<'store> {
     /// Sends what has been gathered, when the batch before is durable.
     fn send(&mut self) -> anyhow::Result<()> {
         self.wait()?;
-        let mut writes = std::mem::take(&mut self.movies);
+        let claim = if self.movies.is_empty() { None } else { self.claim.take() };
+        let mut writes: Vec<Write> = claim.into_iter().chain(std::mem::take(&mut self.movies)).collect();
         writes.push(Write::Ratings(std::mem::replace(&mut self.ratings, Vec::with_capacity(BATCH))));
         self.pending = Some(self.store.write_behind(writes).context("writing to the store")?);
         Ok(())
@@ -141,7 +142,6 @@ impl<'store> StoreSink<'store> {
 
 impl ImportSink for StoreSink<'_> {
     fn movie(&mut self, movie: Movie) -> Result<(), SinkError> {
-        self.movies.extend(self.claim.take());
         self.movies.push(Write::Movie(movie));
         self.flush_if_full()
     }
