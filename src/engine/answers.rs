@@ -15,20 +15,24 @@ use crate::recommend::{PortError, RecommendError, Scorer, recommend_in_turn};
 
 /// Movies for a question.
 pub(super) fn recommend(desk: &Desk, question: &Question, page: &Page) -> Result<Recommendations, EngineError> {
-    let make = |tastes: Option<Vec<Taste>>| {
-        let make_list = || match tastes {
-            Some(tastes) => list(desk, question, (LONGEST_LIST, tastes)),
-            None => list(desk, question, (LONGEST_LIST, tastes_of(desk, question, LONGEST_LIST)?)),
-        };
-        let cut = desk.shared.pages.cut(desk.snapshot.generation, (question, page), make_list)?;
-        let recommended = answer(desk, &cut.list, (cut.rows(), page.explain))?;
-        Ok(Recommendations { next: cut.next, ..recommended })
-    };
+    let tastes = || tastes_of(desk, question, LONGEST_LIST);
+    let make_list = |tastes| list(desk, question, (LONGEST_LIST, tastes));
     if page.cursor.is_some() || page.explain {
-        return make(None);
+        return cut(desk, (question, page), || make_list(tastes()?));
     }
-    let tastes = tastes_of(desk, question, LONGEST_LIST)?;
-    remembered(desk, (question, page.n, true), tastes, |tastes| make(Some(tastes)))
+    let make = |tastes| cut(desk, (question, page), || make_list(tastes));
+    remembered(desk, (question, page.n, true), tastes()?, make)
+}
+
+/// A page of the list that `make` makes, unless it is kept.
+fn cut(
+    desk: &Desk,
+    (question, page): (&Question, &Page),
+    make: impl FnOnce() -> Result<List, EngineError>,
+) -> Result<Recommendations, EngineError> {
+    let cut = desk.shared.pages.cut(desk.snapshot.generation, (question, page), make)?;
+    let recommended = answer(desk, &cut.list, (cut.rows(), page.explain))?;
+    Ok(Recommendations { next: cut.next, ..recommended })
 }
 
 /// The same for the first `n` alone, which need not be kept for further pages.
@@ -71,15 +75,15 @@ fn answer(desk: &Desk, list: &List, (rows, explained): (&[Row], bool)) -> Result
     let found = |row: &Row| RecommendedMovie::find(snapshot, row.movie, (row.score, row.method));
     let (mut movies, rows): (Vec<RecommendedMovie>, Vec<Row>) =
         rows.iter().filter_map(|row| Some((found(row)?, row.clone()))).unzip();
-    if let [taste] = list.tastes.as_slice() {
-        predict_ratings(snapshot, &taste.query, &mut movies)?;
-    }
     // A list that is ordered by predicted rating shows the ratings that order it.
     let (low, high) = snapshot.base.ratings.scale();
     for (movie, row) in movies.iter_mut().zip(&rows) {
         if let [Source { kind: SourceKind::Prediction, .. }] = row.sources.as_slice() {
             movie.predicted_rating = Some((row.score.clamp(low, high), row.method));
         }
+    }
+    if let [taste] = list.tastes.as_slice() {
+        predict_ratings(snapshot, &taste.query, &mut movies)?;
     }
     if explained {
         for (movie, reasons) in movies.iter_mut().zip(explain(desk, list, &rows)?) {
@@ -111,11 +115,15 @@ pub(super) fn scored_in_turn(
     Ok(found.into_iter().map(plain).collect())
 }
 
-/// Ratings of the movies that the fitted models know.
+/// Ratings of the movies that have none yet and that the fitted models know.
 fn predict_ratings(snapshot: &Snapshot, query: &Query, movies: &mut [RecommendedMovie]) -> Result<(), EngineError> {
     let base = &snapshot.base;
-    let known = movies.iter_mut().filter_map(|movie| Some((base.catalogue.item_idx(movie.movie().id)?, movie)));
+    let unrated = movies.iter_mut().filter(|movie| movie.predicted_rating.is_none());
+    let known = unrated.filter_map(|movie| Some((base.catalogue.item_idx(movie.movie().id)?, movie)));
     let (items, known): (Vec<ItemIdx>, Vec<&mut RecommendedMovie>) = known.unzip();
+    if items.is_empty() {
+        return Ok(());
+    }
     let (ratings, by) = predicted(snapshot, query, &items)?;
     for (movie, rating) in known.into_iter().zip(ratings) {
         movie.predicted_rating = Some((rating, by));

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
+use super::item_knn::mean_over_seeds;
 use super::{RecommendError, Scorer, Scores};
 use crate::domain::{Catalogue, ItemIdx, Query};
-use crate::math::{Accumulator, SparseRows};
+use crate::math::SparseRows;
 
 /// Lists over the rows of one catalogue.
 #[derive(Clone, Debug)]
@@ -41,24 +42,10 @@ impl Scorer for ItemItem {
     }
 
     fn score(&self, query: &Query) -> Result<Scores, RecommendError> {
-        let mut seeds: Vec<ItemIdx> = query.seeds.iter().filter_map(|&movie| self.catalogue.item_idx(movie)).collect();
-        seeds.sort_unstable();
-        seeds.dedup();
-        if seeds.is_empty() {
-            return Err(RecommendError::NothingToGoBy { method: self.name(), needs: "a movie to start from" });
-        }
-        let mut sums = Accumulator::<f32>::new(self.catalogue.len());
-        for &seed in &seeds {
+        mean_over_seeds(self.name(), (&self.catalogue, query), |seed| {
             let (others, weights) = self.lists.row(seed.row());
-            for (&other, weight) in others.iter().zip(weights) {
-                *sums.slot(other) += weight;
-            }
-        }
-        let mut scores = Scores::absent(self.catalogue.len());
-        for (item, sum) in sums.drain() {
-            scores.set(ItemIdx(item), sum / seeds.len() as f32);
-        }
-        Ok(scores)
+            others.iter().zip(weights).map(|(&other, &weight)| (ItemIdx(other), weight))
+        })
     }
 }
 

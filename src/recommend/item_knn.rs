@@ -1,8 +1,9 @@
 //! Item-based collaborative filtering for given movies ("more like this"), exact and computed on demand.
 //!
 //! One seed costs the sum of the history lengths of its raters, and one dense row of sums in memory; of very many raters
-//! some thousands are asked, evenly spread (see [`MAX_PAIRS`]). See [`Similarity`] for the measures. With several seeds a movie's score is the mean of its similarities to them, a
-//! missing similarity counting 0: what is near all of them comes before what is near one.
+//! some thousands are asked, evenly spread (see [`MAX_PAIRS`]). See [`Similarity`] for the measures. With several seeds a
+//! movie's score is the mean of its similarities to them, a missing similarity counting 0: what is near all of them comes
+//! before what is near one.
 
 use std::sync::Arc;
 
@@ -59,24 +60,33 @@ impl Scorer for ItemKnn {
     }
 
     fn score(&self, query: &Query) -> Result<Scores, RecommendError> {
-        let mut seeds: Vec<ItemIdx> = query.seeds.iter().filter_map(|&movie| self.catalogue.item_idx(movie)).collect();
-        seeds.sort_unstable();
-        seeds.dedup();
-        if seeds.is_empty() {
-            return Err(RecommendError::NothingToGoBy { method: self.name(), needs: "a movie to start from" });
-        }
-        let mut sums = Accumulator::<f32>::new(self.catalogue.len());
-        for &seed in &seeds {
-            for (item, similarity) in self.similarities(seed) {
-                *sums.slot(item.0) += similarity;
-            }
-        }
-        let mut scores = Scores::absent(self.catalogue.len());
-        for (item, sum) in sums.drain() {
-            scores.set(ItemIdx(item), sum / seeds.len() as f32);
-        }
-        Ok(scores)
+        mean_over_seeds(self.name(), (&self.catalogue, query), |seed| self.similarities(seed))
     }
+}
+
+/// Each movie's mean similarity to the seeds of a query, a missing one counting 0.
+pub(super) fn mean_over_seeds<Row: IntoIterator<Item = (ItemIdx, f32)>>(
+    method: &'static str,
+    (catalogue, query): (&Catalogue, &Query),
+    similarities: impl Fn(ItemIdx) -> Row,
+) -> Result<Scores, RecommendError> {
+    let mut seeds: Vec<ItemIdx> = query.seeds.iter().filter_map(|&movie| catalogue.item_idx(movie)).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    if seeds.is_empty() {
+        return Err(RecommendError::NothingToGoBy { method, needs: "a movie to start from" });
+    }
+    let mut sums = Accumulator::<f32>::new(catalogue.len());
+    for &seed in &seeds {
+        for (item, similarity) in similarities(seed) {
+            *sums.slot(item.0) += similarity;
+        }
+    }
+    let mut scores = Scores::absent(catalogue.len());
+    for (item, sum) in sums.drain() {
+        scores.set(ItemIdx(item), sum / seeds.len() as f32);
+    }
+    Ok(scores)
 }
 
 #[cfg(test)]

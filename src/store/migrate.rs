@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::StoreError;
-use super::record::{MovieRecord, decode, encode_history, encode_movie};
+use super::record::{decode, encode_history, encode_movie};
 use super::settings::SettingKey;
 use super::tables::{EMBEDDINGS, FORMAT, HISTORIES, MOVIES, SETTINGS, SPACES};
 use crate::domain::{Interaction, Movie, MovieId, Rating, UserId, Votes};
@@ -93,8 +93,8 @@ fn rating_1(user: u32, movie: u32, bytes: &[u8]) -> Option<Interaction> {
     is_time.then_some(Interaction { user: UserId(user), movie: MovieId(movie), rating, timestamp })
 }
 
-/// A movie of format 1 without the synopsis, which was added before the format's number grew.
-#[derive(Serialize, Deserialize)]
+/// A movie of format 1: without a synopsis.
+#[derive(Deserialize)]
 struct MovieRecord1 {
     title: String,
     alternative_titles: Vec<String>,
@@ -110,20 +110,17 @@ struct MovieRecord1 {
     popularity: Option<f32>,
 }
 
-/// From format 1 to 2: movies that were stored without room for a synopsis get it. The member in the middle makes the one
-/// form unreadable as the other.
+/// From format 1 to 2: movies get room for a synopsis.
 fn movies_with_synopsis(path: &Path, transaction: &WriteTransaction) -> Result<(), StoreError> {
     let mut table = transaction.open_table(MOVIES)?;
     let mut old = Vec::new();
     for row in table.iter()? {
         let (id, bytes) = row?;
-        if decode::<MovieRecord>(bytes.value()).and_then(|record| record.into_movie(MovieId(id.value()))).is_err() {
-            let record = decode::<MovieRecord1>(bytes.value()).map_err(|reason| StoreError::Damaged {
-                path: path.to_path_buf(),
-                reason: format!("movie {}: {reason}", id.value()),
-            })?;
-            old.push(record.into_movie(MovieId(id.value())));
-        }
+        let record = decode::<MovieRecord1>(bytes.value()).map_err(|reason| StoreError::Damaged {
+            path: path.to_path_buf(),
+            reason: format!("movie {}: {reason}", id.value()),
+        })?;
+        old.push(record.into_movie(MovieId(id.value())));
     }
     for movie in old {
         table.insert(movie.id.0, encode_movie(&movie)?.as_slice())?;

@@ -89,6 +89,17 @@ fn highest_rating(n: u32) -> f64 {
     1.3 + f64::from(n) / 100.0
 }
 
+/// A daemon that looks at what is dropped at once and gives a model little memory.
+fn attentive(store: &Path, setting: (&str, &str)) -> Daemon {
+    let settings = [
+        ("MARQUEE_ARTIFACTS__QUIET_MS", "20"),
+        ("MARQUEE_ARTIFACTS__POLL_S", "1"),
+        ("MARQUEE_ARTIFACTS__MAX_MODEL_MIB", "512"),
+        setting,
+    ];
+    Daemon::start_with(store, &settings)
+}
+
 fn resident_kib(daemon: &Daemon) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -98,15 +109,7 @@ fn resident_kib(daemon: &Daemon) -> u64 {
 #[test]
 fn whatever_is_dropped_no_request_fails_and_no_answer_is_mixed() {
     let store = store();
-    let daemon = Daemon::start_with(
-        store.path(),
-        &[
-            ("MARQUEE_ARTIFACTS__QUIET_MS", "20"),
-            ("MARQUEE_ARTIFACTS__POLL_S", "1"),
-            ("MARQUEE_ARTIFACTS__MAX_MODEL_MIB", "512"),
-            ("MARQUEE_HTTP__MAX_REQUESTS", "256"),
-        ],
-    );
+    let daemon = attentive(store.path(), ("MARQUEE_HTTP__MAX_REQUESTS", "256"));
     let started = Instant::now();
     let models = daemon.models.clone();
     for name in ["tiny-encoder", "tiny-ranking", "tiny-item-item"] {
@@ -155,15 +158,7 @@ fn whatever_is_dropped_no_request_fails_and_no_answer_is_mixed() {
 #[test]
 fn what_never_ends_is_ended_before_the_daemon_runs_it() {
     let store = store();
-    let daemon = Daemon::start_with(
-        store.path(),
-        &[
-            ("MARQUEE_ARTIFACTS__QUIET_MS", "20"),
-            ("MARQUEE_ARTIFACTS__POLL_S", "1"),
-            ("MARQUEE_ARTIFACTS__MAX_MODEL_MIB", "512"),
-            ("MARQUEE_ARTIFACTS__MAX_LOAD_S", "2"),
-        ],
-    );
+    let daemon = attentive(store.path(), ("MARQUEE_ARTIFACTS__MAX_LOAD_S", "2"));
     copy_folder(&fixture("artifacts/tiny-encoder"), &daemon.models.join("sound"));
     wait_for(&daemon, "sound", "serving");
     bad_drops(&daemon, &daemon.models, &troubles());

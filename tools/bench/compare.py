@@ -22,7 +22,7 @@ from bench import report
 from bench.agreement import Agreement, Sampled, agreement_table, compare, sampled
 from bench.load import find_wrk
 from bench.plots import plot_load
-from bench.processes import Program, Running, end_like_an_error, running
+from bench.processes import Program, Running, ending_well, running
 from bench.questions import DataSet, read_data, text_path, title_paths, user_paths
 from bench.report import number
 from bench.rounds import ENCODING, ROUTES, Asker, one_round
@@ -52,7 +52,7 @@ from bench.tables import (
     stage_table,
 )
 from fetch.places import ENCODERS, cache_from
-from fetch.report import SetupError, say
+from fetch.report import say
 
 # With --quick, so many times fewer questions to compare answers.
 QUICK_DIVISOR = 5
@@ -68,21 +68,14 @@ class Plan:
 
 def main() -> None:
     options = parse()
-    end_like_an_error()
     plan = Plan(
         tuple(options.routes),
         tuple(options.clients),
         1 if options.quick else options.rounds,
         2 if options.quick else options.seconds,
     )
-    try:
+    with ending_well():
         measure(options, plan)
-    except (SetupError, ValueError) as error:
-        say(str(error))
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        say("stopped; nothing is written")
-        raise SystemExit(130) from None
 
 
 def parse() -> argparse.Namespace:

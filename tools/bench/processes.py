@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fetch.report import SetupError
+from fetch.report import SetupError, say
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 # How often a service that starts is asked. Times of starts are as exact as this.
@@ -130,9 +130,19 @@ def running(program: Program) -> Iterator[Running]:
             process.wait()
 
 
-def end_like_an_error() -> None:
-    """A signal to end takes the way out on which the services are ended, too."""
+@contextmanager
+def ending_well() -> Iterator[None]:
+    """What goes wrong is said in a line, and every end, a signal too, takes the way out on which
+    the services are ended."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    except (SetupError, ValueError) as error:
+        say(str(error))
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        say("stopped; nothing is written")
+        raise SystemExit(130) from None
 
 
 def free_port() -> int:

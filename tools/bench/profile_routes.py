@@ -21,7 +21,7 @@ from pathlib import Path
 from bench import report
 from bench.costs import cost_table, costs, folded, largest, parse
 from bench.load import find_wrk
-from bench.processes import POLL_S, Running, end_like_an_error, running
+from bench.processes import POLL_S, Running, ending_well, running
 from bench.rounds import ROUTES, Asker
 from bench.setting import (
     claimed,
@@ -49,15 +49,8 @@ PERF = (
 
 def main() -> None:
     options = understand()
-    end_like_an_error()
-    try:
+    with ending_well():
         profile(options)
-    except (SetupError, ValueError) as error:
-        say(str(error))
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        say("stopped; nothing is written")
-        raise SystemExit(130) from None
 
 
 def understand() -> argparse.Namespace:
