@@ -169,6 +169,8 @@ fn describe() {
         "Questions for people, by whether the answer was known."
     );
     metrics::describe_counter!("marquee_remembered_replies_total", "Texts and titles, by whether the reply was known.");
+    metrics::describe_counter!("marquee_encoder_runs_total", "Runs of the text encoder.");
+    metrics::describe_counter!("marquee_encoder_texts_total", "Texts of these runs, several of which may share one.");
     metrics::describe_gauge!("marquee_generation", "Number of the snapshot that answers.");
     metrics::describe_gauge!("marquee_embeddings_done", "Movies embedded so far in the space being built.");
     metrics::describe_gauge!("marquee_embeddings_total", "Movies to embed in the space being built.");

@@ -3,7 +3,8 @@
 //!
 //! Truncation and padding come from the manifest; those baked into `tokenizer.json` are for training and wrong here.
 //! Many texts are sorted by length and run in small batches, each a job of its own, so that a query waits for one batch
-//! of a catalogue's texts at most; larger batches brought no more texts per second.
+//! of a catalogue's texts at most. Queries that wait meanwhile are run together, if they are about as long: the weights
+//! are then read once for all of them.
 
 use std::time::Instant;
 
@@ -21,6 +22,9 @@ use crate::recommend::{PortError, TextEncoder};
 const PORT: &str = "the text encoder";
 /// Longer texts are cut before tokenising: no model reads so many tokens.
 const TEXT_LIMIT_BYTES: usize = 32 * 1024;
+
+/// A run of its own costs a text about as much as so many tokens of padding.
+const WORTHWHILE_PADDING: usize = 16;
 
 /// How the encoder is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +48,12 @@ impl Default for EncoderOptions {
 pub struct OnnxTextEncoder {
     space: EmbeddingSpace,
     tokenizer: Tokenizer,
-    pad_id: i64,
     options: EncoderOptions,
-    worker: Worker<Batch, Result<Vec<f32>, InferenceError>>,
+    worker: Worker<Tokenised, Result<Vec<f32>, InferenceError>>,
 }
+
+/// Token ids of one asker's texts, at least one, the longest first.
+type Tokenised = Vec<Vec<i64>>;
 
 /// Texts of one run as the graph's two inputs, row after row.
 struct Batch {
@@ -56,20 +62,29 @@ struct Batch {
     n_texts: usize,
 }
 
+/// The session and what is needed to run it.
+struct Runner {
+    session: Session,
+    pad_id: i64,
+    dim: usize,
+}
+
 impl OnnxTextEncoder {
     /// Loads the artifact's encoder and holds it against its probe, which also warms it.
     pub fn load(artifact: &Artifact, runtime: &Runtime, options: EncoderOptions) -> Result<Self, InferenceError> {
         let section = artifact.text_encoder()?;
         let tokenizer = load_tokenizer(section, &artifact.read(&section.tokenizer)?)?;
-        let mut session = runtime.session(artifact, &section.graph, options.worker.threads)?;
+        let session = runtime.session(artifact, &section.graph, options.worker.threads)?;
         let dim = section.dim;
         let inputs = [Port::int64("input_ids", [None, None]), Port::int64("attention_mask", [None, None])];
         check_signature(&section.graph, &session, &inputs, &[Port::float32("sentence_embedding", [None, Some(dim)])])?;
-        let run = move |batch: Batch| run_batch(&mut session, &batch, dim);
-        let worker = Worker::start("text-encoder", options.worker.queue, run)
+        let mut runner = Runner { session, pad_id: i64::from(section.pad_id), dim };
+        let fits = move |jobs: &[Tokenised], job: &Tokenised| fits(jobs, job, &options);
+        let run = move |jobs: Vec<Tokenised>| runner.run(&jobs);
+        let worker = Worker::start_joining("text-encoder", options.worker.queue, fits, run)
             .map_err(|error| InferenceError::Run(error.to_string()))?;
         let space = EmbeddingSpace { encoder: artifact.id().to_string(), dim };
-        let encoder = Self { space, tokenizer, pad_id: i64::from(section.pad_id), options, worker };
+        let encoder = Self { space, tokenizer, options, worker };
         encoder.probe(artifact)?;
         Ok(encoder)
     }
@@ -94,7 +109,7 @@ impl OnnxTextEncoder {
         let tokenised = texts.iter().map(|text| self.tokenise(text)).collect::<Result<Vec<_>, _>>()?;
         let mut embeddings: Vec<Option<Embedding>> = vec![None; texts.len()];
         for (position, batch) in batches(&tokenised, &self.options).into_iter().enumerate() {
-            let job = self.batch(&tokenised, &batch);
+            let job = batch.iter().map(|&text| tokenised[text].clone()).collect();
             // Full is said before the first run; later ones wait, because work already done should count.
             let (ticket, deadline) = if position == 0 {
                 (self.worker.submit(job)?, deadline)
@@ -118,19 +133,6 @@ impl OnnxTextEncoder {
             .map_err(|_| InferenceError::Run("the tokenizer panicked".to_owned()))?
             .map_err(|error| InferenceError::Run(error.to_string()))?;
         Ok(encoding.get_ids().iter().map(|&id| i64::from(id)).collect())
-    }
-
-    fn batch(&self, tokenised: &[Vec<i64>], texts: &[usize]) -> Batch {
-        let longest = texts.iter().map(|&text| tokenised[text].len()).max().unwrap_or(0);
-        let mut ids = Vec::with_capacity(longest * texts.len());
-        let mut mask = Vec::with_capacity(longest * texts.len());
-        for (row, &text) in texts.iter().enumerate() {
-            ids.extend_from_slice(&tokenised[text]);
-            mask.resize(ids.len(), 1);
-            ids.resize((row + 1) * longest, self.pad_id);
-            mask.resize(ids.len(), 0);
-        }
-        Batch { ids, mask, n_texts: texts.len() }
     }
 }
 
@@ -180,6 +182,54 @@ fn batches(tokenised: &[Vec<i64>], options: &EncoderOptions) -> Vec<Vec<usize>> 
     batches
 }
 
+/// Whether a further asker's texts fit into a run: within both limits, and so like in length that padding costs less than
+/// a run of their own.
+fn fits(jobs: &[Tokenised], job: &Tokenised, options: &EncoderOptions) -> bool {
+    let texts = || jobs.iter().chain([job]).flatten();
+    let longest = texts().map(Vec::len).max().unwrap_or(0);
+    let (n_texts, n_tokens) = (texts().count(), texts().map(Vec::len).sum::<usize>());
+    let padding = longest * n_texts - n_tokens;
+    n_texts <= options.max_batch
+        && longest * n_texts <= options.max_batch_tokens
+        && padding <= WORTHWHILE_PADDING * jobs.len()
+}
+
+impl Runner {
+    /// Runs the texts of all askers at once and gives each the vectors of its own.
+    fn run(&mut self, jobs: &[Tokenised]) -> Vec<Result<Vec<f32>, InferenceError>> {
+        let batch = self.batch(jobs);
+        metrics::counter!("marquee_encoder_runs_total").increment(1);
+        metrics::counter!("marquee_encoder_texts_total").increment(batch.n_texts as u64);
+        match run_batch(&mut self.session, &batch, self.dim) {
+            Ok(vectors) => {
+                let mut rest = &vectors[..];
+                let own = |job: &Tokenised| {
+                    let (own, others) = rest.split_at(job.len() * self.dim);
+                    rest = others;
+                    Ok(own.to_vec())
+                };
+                jobs.iter().map(own).collect()
+            }
+            Err(error) => jobs.iter().map(|_| Err(InferenceError::Run(error.to_string()))).collect(),
+        }
+    }
+
+    fn batch(&self, jobs: &[Tokenised]) -> Batch {
+        let texts = || jobs.iter().flatten();
+        let longest = texts().map(Vec::len).max().unwrap_or(0);
+        let n_texts = texts().count();
+        let mut ids = Vec::with_capacity(longest * n_texts);
+        let mut mask = Vec::with_capacity(longest * n_texts);
+        for (row, text) in texts().enumerate() {
+            ids.extend_from_slice(text);
+            mask.resize(ids.len(), 1);
+            ids.resize((row + 1) * longest, self.pad_id);
+            mask.resize(ids.len(), 0);
+        }
+        Batch { ids, mask, n_texts }
+    }
+}
+
 fn run_batch(session: &mut Session, batch: &Batch, dim: usize) -> Result<Vec<f32>, InferenceError> {
     let shape = [batch.n_texts, batch.ids.len() / batch.n_texts.max(1)];
     let inputs = ort::inputs! {
@@ -224,9 +274,7 @@ mod tests {
         let together = encoder(small).encode(&texts).unwrap();
         let alone = encoder(EncoderOptions::default());
         for (text, embedding) in texts.iter().zip(&together) {
-            let expected = &alone.encode(std::slice::from_ref(text)).unwrap()[0];
-            let pairs = embedding.components().iter().zip(expected.components());
-            assert!(pairs.into_iter().all(|(left, right)| (left - right).abs() < 1e-5), "{text:?}");
+            near(embedding, &alone.encode(std::slice::from_ref(text)).unwrap()[0]);
         }
     }
 
@@ -242,12 +290,54 @@ mod tests {
     #[test]
     fn many_threads_ask_at_once() {
         let encoder = encoder(EncoderOptions::default());
-        let expected = encoder.encode(&["a toy".to_owned()]).unwrap();
+        let texts: Vec<String> = (0..8).map(|n| "a toy story ".repeat(n)).collect();
+        let expected = encoder.encode(&texts).unwrap();
         std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| assert_eq!(encoder.encode(&["a toy".to_owned()]).unwrap(), expected));
+            for (text, expected) in texts.iter().zip(&expected) {
+                scope.spawn(|| near(&encoder.encode(std::slice::from_ref(text)).unwrap()[0], expected));
             }
         });
+    }
+
+    #[test]
+    fn askers_that_share_a_run_get_their_own_vectors() {
+        let artifact = fixture::artifact("tiny-encoder");
+        let encoder = encoder(EncoderOptions::default());
+        let section = artifact.text_encoder().unwrap();
+        let session = runtime().session(&artifact, &section.graph, 1).unwrap();
+        let mut runner = Runner { session, pad_id: i64::from(section.pad_id), dim: section.dim };
+        let askers = [vec!["a toy story"], vec!["a toy story a toy", "a"], vec!["toy"]];
+        let tokenised = askers.iter().map(|texts| texts.iter().map(|text| encoder.tokenise(text).unwrap()).collect());
+        let replies = runner.run(&tokenised.collect::<Vec<_>>());
+        assert_eq!(replies.len(), askers.len());
+        for (texts, reply) in askers.iter().zip(replies) {
+            let vectors = reply.unwrap();
+            assert_eq!(vectors.len(), texts.len() * section.dim);
+            for (text, vector) in texts.iter().zip(vectors.chunks_exact(section.dim)) {
+                let expected = encoder.encode(&[(*text).to_owned()]).unwrap().remove(0);
+                near(&Embedding::new(vector.to_vec()).unwrap(), &expected);
+            }
+        }
+    }
+
+    fn near(found: &Embedding, expected: &Embedding) {
+        let pairs = found.components().iter().zip(expected.components());
+        assert!(pairs.into_iter().all(|(left, right)| (left - right).abs() < 1e-5), "{found:?} {expected:?}");
+    }
+
+    #[test]
+    fn texts_of_other_askers_join_a_run_only_where_that_pays() {
+        let of = |lengths: &[usize]| -> Tokenised { lengths.iter().map(|&n_tokens| vec![7; n_tokens]).collect() };
+        let options = EncoderOptions { max_batch: 4, max_batch_tokens: 100, ..EncoderOptions::default() };
+        let fits = |jobs: &[&[usize]], job: &[usize]| {
+            fits(&jobs.iter().map(|lengths| of(lengths)).collect::<Vec<_>>(), &of(job), &options)
+        };
+        assert!(fits(&[&[20]], &[18]));
+        assert!(fits(&[&[20], &[18]], &[30]), "22 tokens of padding for two runs saved");
+        assert!(!fits(&[&[8]], &[25]), "17 tokens of padding for one run saved");
+        assert!(!fits(&[&[8]], &[80]));
+        assert!(!fits(&[&[8, 8], &[8]], &[8, 8]), "too many texts");
+        assert!(!fits(&[&[30], &[30]], &[40]), "too many tokens");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! One thread owns one state (a session, say) and works off a bounded queue. A full queue is refused at once, a job
-//! whose asker left is dropped unrun, a panic in a job becomes an error of that job, and dropping the handle ends the
+//! whose asker left is dropped unrun, a panic in a run becomes an error of its jobs, and dropping the handle ends the
 //! thread within a bounded time.
+//!
+//! Jobs that wait already may be run together, where the worker says that they fit; none waits for company.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -47,8 +49,11 @@ pub struct Ticket<Reply> {
 struct Envelope<Job, Reply> {
     job: Job,
     asker: Weak<()>,
-    reply: mpsc::Sender<Result<Reply, WorkerError>>,
+    reply: Answer<Reply>,
 }
+
+/// Where a reply goes.
+type Answer<Reply> = mpsc::Sender<Result<Reply, WorkerError>>;
 
 struct Shared<Job, Reply> {
     line: Mutex<Line<Job, Reply>>,
@@ -67,7 +72,19 @@ struct Line<Job, Reply> {
 
 impl<Job: Send + 'static, Reply: Send + 'static> Worker<Job, Reply> {
     /// Starts the thread; `capacity` jobs may wait beside the one that runs.
-    pub fn start(name: &str, capacity: usize, run: impl FnMut(Job) -> Reply + Send + 'static) -> io::Result<Self> {
+    pub fn start(name: &str, capacity: usize, mut run: impl FnMut(Job) -> Reply + Send + 'static) -> io::Result<Self> {
+        let alone = |_: &[Job], _: &Job| false;
+        Self::start_joining(name, capacity, alone, move |jobs| jobs.into_iter().map(&mut run).collect())
+    }
+
+    /// The same for runs that take several jobs: the first in the line, and of the others those that fit to the ones
+    /// taken before. `run` gives a reply for each, in their order.
+    pub fn start_joining(
+        name: &str,
+        capacity: usize,
+        fits: impl Fn(&[Job], &Job) -> bool + Send + 'static,
+        run: impl FnMut(Vec<Job>) -> Vec<Reply> + Send + 'static,
+    ) -> io::Result<Self> {
         let line = Line { waiting: VecDeque::new(), closed: false, ended: false };
         let shared = Arc::new(Shared {
             line: Mutex::new(line),
@@ -78,7 +95,7 @@ impl<Job: Send + 'static, Reply: Send + 'static> Worker<Job, Reply> {
         let served = Arc::clone(&shared);
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             let ended = EndedOnDrop(&*served);
-            work_off(ended.0, run);
+            work_off(ended.0, fits, run);
         })?;
         Ok(Self { shared, thread: Some(thread) })
     }
@@ -142,29 +159,51 @@ impl<Job, Reply> Shared<Job, Reply> {
         self.changed.wait_timeout(line, limit).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// The next job whose asker is still there; `None` once the line is closed.
-    fn next(&self) -> Option<Envelope<Job, Reply>> {
+    /// The next jobs whose askers are still there; `None` once the line is closed.
+    fn next(&self, fits: impl Fn(&[Job], &Job) -> bool) -> Option<(Vec<Job>, Vec<Answer<Reply>>)> {
         let mut line = self.lock();
         loop {
             if line.closed {
                 return None;
             }
-            while let Some(envelope) = line.waiting.pop_front() {
-                self.changed.notify_all();
-                if envelope.asker.strong_count() > 0 {
-                    return Some(envelope);
+            let (mut jobs, mut answers) = (Vec::new(), Vec::new());
+            let n_waiting = line.waiting.len();
+            for _ in 0..n_waiting {
+                let Some(envelope) = line.waiting.pop_front() else { break };
+                if envelope.asker.strong_count() == 0 {
+                    continue;
                 }
+                if jobs.is_empty() || fits(&jobs, &envelope.job) {
+                    jobs.push(envelope.job);
+                    answers.push(envelope.reply);
+                } else {
+                    // All are looked at, so those that stay keep their order.
+                    line.waiting.push_back(envelope);
+                }
+            }
+            if line.waiting.len() < n_waiting {
+                self.changed.notify_all();
+            }
+            if !jobs.is_empty() {
+                return Some((jobs, answers));
             }
             line = self.arrived.wait(line).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
-fn work_off<Job, Reply>(shared: &Shared<Job, Reply>, mut run: impl FnMut(Job) -> Reply) {
-    while let Some(Envelope { job, asker: _, reply }) = shared.next() {
-        let answer = fenced(|| run(job)).map_err(|_| WorkerError::Panicked);
-        // The asker may have left meanwhile; then nobody wants the answer.
-        let _ = reply.send(answer);
+fn work_off<Job, Reply>(
+    shared: &Shared<Job, Reply>,
+    fits: impl Fn(&[Job], &Job) -> bool,
+    mut run: impl FnMut(Vec<Job>) -> Vec<Reply>,
+) {
+    while let Some((jobs, answers)) = shared.next(&fits) {
+        let replies = fenced(|| run(jobs)).unwrap_or_default();
+        let mut replies = replies.into_iter().map(Ok);
+        for answer in answers {
+            // The asker may have left meanwhile; then nobody wants the answer.
+            let _ = answer.send(replies.next().unwrap_or(Err(WorkerError::Panicked)));
+        }
     }
 }
 
@@ -286,6 +325,36 @@ mod tests {
         go.send(()).unwrap();
         assert_eq!(unlucky.wait_until(soon()), Err(WorkerError::Panicked));
         assert_eq!(next.wait_until(soon()), Ok(28));
+    }
+
+    #[test]
+    fn those_that_wait_and_fit_are_run_together_and_the_others_keep_their_order() {
+        let (go, gate) = mpsc::channel::<()>();
+        let (tell, began) = mpsc::channel();
+        let of_a_kind = |jobs: &[u32], job: &u32| jobs.len() < 3 && jobs[0] % 2 == job % 2;
+        let run = move |jobs: Vec<u32>| {
+            let _ = tell.send(jobs.clone());
+            let _ = gate.recv();
+            assert!(!jobs.contains(&13), "thirteen");
+            jobs.into_iter().map(|job| job * 2).collect()
+        };
+        let worker = Worker::start_joining("joining", 16, of_a_kind, run).unwrap();
+        let first = worker.submit(0).unwrap();
+        assert_eq!(began.recv_timeout(SOON), Ok(vec![0]), "nobody waits for company");
+        let mut tickets: Vec<_> = [1, 2, 3, 4, 5, 7].map(|job| (job, worker.submit(job).unwrap())).into();
+        let (_, left) = tickets.remove(2);
+        drop(left);
+        for _ in 0..3 {
+            go.send(()).unwrap();
+        }
+        assert_eq!(first.wait_until(soon()), Ok(0));
+        for (job, ticket) in tickets {
+            assert_eq!(ticket.wait_until(soon()), Ok(job * 2));
+        }
+        assert_eq!(began.try_iter().collect::<Vec<_>>(), [vec![1, 5, 7], vec![2, 4]], "3 was given up");
+        let unlucky = worker.submit(13).unwrap();
+        go.send(()).unwrap();
+        assert_eq!(unlucky.wait_until(soon()), Err(WorkerError::Panicked));
     }
 
     #[test]

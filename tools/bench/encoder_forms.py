@@ -1,20 +1,25 @@
-"""The 8-bit text encoder against the exact one: how alike the answers are, and how fast.
+"""The 8-bit text encoder against the exact one and sentence-transformers: how alike the answers
+are, how fast, and how far from what the machine can do.
 
-    tools/bench/encoder        writes tools/bench/encoder.md
+    tools/bench/encoder [--texts N]      writes tools/bench/encoder.md
 
 Texts are the committed overviews, queries the judged prompts of the tests. Times are of the graph
-alone, one session per form, in turns, so that whatever else the machine does meets both; processor
-time beside the clock says how much of it was waiting.
+alone, one session per form, in turns, so that whatever else the machine does meets all; processor
+time beside the clock says how much of it was waiting. sentence-transformers is given its texts as a
+person would: all at once, in its own batches of 32, tokenised inside; the forms tokenise too.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import os
 import platform
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +27,7 @@ import numpy.typing as npt
 import onnxruntime
 from tokenizers import Tokenizer
 
+from bench.encoder_limits import limits
 from fetch.places import CHECKOUT, ENCODERS, TOOLS, Cache, cache_from
 
 PROMPTS = CHECKOUT / "tests" / "fixtures" / "prompts"
@@ -29,9 +35,12 @@ OVERVIEWS = CHECKOUT / "data" / "overviews.csv"
 PAGE = TOOLS / "bench" / "encoder.md"
 # As the daemon batches (src/inference/text_encoder.rs).
 MAX_BATCH, MAX_BATCH_TOKENS = 16, 256
-N_TOKENS = (8, 16, 32, 100)
+MAX_TOKENS = 384
+N_TOKENS = (8, 16, 20, 32, 100)
 N_ROUNDS = 15
-N_BULK_TEXTS, N_BULK_ROUNDS = 64, 5
+# Many texts are embedded in slices, the forms taking turns.
+N_BULK_TEXTS, N_SLICES = 1000, 10
+PEER = "sentence-transformers"
 TOP = 10
 
 Vectors = npt.NDArray[np.float32]
@@ -121,51 +130,86 @@ def cosines(left: Vectors, right: Vectors) -> str:
     return f"{products.mean():.5f}, {products.min():.5f}"
 
 
-def latency(artifacts: dict[str, Path]) -> list[str]:
-    """Milliseconds of a single text: median of the clock, and of processor time."""
+def latency(artifacts: dict[str, Path]) -> tuple[list[str], dict[tuple[str, int], float]]:
+    """Milliseconds of a single text: median of the clock, and of processor time. Also the seconds
+    of processor time by form and number of tokens, on one thread."""
     random = np.random.default_rng(1)
     lines = table("tokens", "threads", *(f"{name} ms (processor)" for name in artifacts), "ratio")
+    seconds: dict[tuple[str, int], float] = {}
     for n_threads in (1, 2):
         forms = {name: Encoder(path, n_threads) for name, path in artifacts.items()}
         for n_tokens in N_TOKENS:
             text = random.integers(1000, 20000, n_tokens).tolist()
-            times = in_turns({name: [[text]] for name in forms}, forms, N_ROUNDS)
+            runs = {name: partial(form.run, [text]) for name, form in forms.items()}
+            times = in_turns([runs] * N_ROUNDS)
             cells = [f"{1e3 * clock:.1f} ({1e3 * used:.1f})" for clock, used in times.values()]
             ratio = times["fp32"][0] / times["int8"][0]
             lines.append(f"| {n_tokens} | {n_threads} | {' | '.join(cells)} | {ratio:.1f} |")
+            if n_threads == 1:
+                seconds |= {(name, n_tokens): used for name, (_, used) in times.items()}
+    return lines, seconds
+
+
+def bulk(artifacts: dict[str, Path], release: Path, n_texts: int) -> list[str]:
+    """Texts of the catalogue, all cores busy: one session that uses them all, or one for each."""
+    texts = column(OVERVIEWS, "overview")[:n_texts]
+    n_cores = os.cpu_count() or 1
+    ways: dict[str, Callable[[list[str]], object]] = {PEER: peer(release)}
+    for name, path in artifacts.items():
+        shared = Encoder(path, n_cores)
+        ways[f"{name}, {n_cores} threads"] = shared.embed
+        ways[f"{name}, {n_cores} × 1 thread"] = side_by_side(path, n_cores)
+    slices = [texts[first::N_SLICES] for first in range(N_SLICES)]
+    rounds = [{name: partial(way, some) for name, way in ways.items()} for some in slices]
+    times = in_turns(rounds)
+    rates = {name: len(slices[0]) / clock for name, (clock, _) in times.items()}
+    lines = table("way", "texts/s", f"ratio to {PEER}", "processor ms a text")
+    for name, rate in rates.items():
+        cost = 1e3 * times[name][1] / len(slices[0])
+        lines.append(f"| {name} | {rate:.1f} | {rate / rates[PEER]:.2f} | {cost:.1f} |")
     return lines
 
 
-def bulk(artifacts: dict[str, Path]) -> list[str]:
-    texts = column(OVERVIEWS, "overview")
-    sample = texts[:: len(texts) // N_BULK_TEXTS][:N_BULK_TEXTS]
-    lines = table("threads", *(f"{name} texts/s" for name in artifacts), "ratio")
-    for n_threads in (1, 2):
-        forms = {name: Encoder(path, n_threads) for name, path in artifacts.items()}
-        tokenised = next(iter(forms.values())).tokenise(sample)
+def peer(release: Path) -> Callable[[list[str]], object]:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(release), device="cpu", local_files_only=True)
+    model.max_seq_length = MAX_TOKENS
+    return lambda texts: model.encode(texts, normalize_embeddings=True, batch_size=32)
+
+
+def side_by_side(path: Path, n_sessions: int) -> Callable[[list[str]], object]:
+    sessions = [Encoder(path, 1) for _ in range(n_sessions)]
+    pool = ThreadPoolExecutor(n_sessions)
+
+    def embed(texts: list[str]) -> object:
+        tokenised = sessions[0].tokenise(texts)
         batches = [[tokenised[n] for n in batch] for batch in in_batches(tokenised)]
-        times = in_turns(dict.fromkeys(forms, batches), forms, N_BULK_ROUNDS)
-        rates = {name: len(sample) / clock for name, (clock, _) in times.items()}
-        cells = " | ".join(f"{rate:.1f}" for rate in rates.values())
-        lines.append(f"| {n_threads} | {cells} | {rates['int8'] / rates['fp32']:.1f} |")
-    return lines
+        shares = [batches[first::n_sessions] for first in range(n_sessions)]
+
+        def run(session: Encoder, share: list[list[list[int]]]) -> None:
+            for batch in share:
+                session.run(batch)
+
+        return list(pool.map(run, sessions, shares))
+
+    return embed
 
 
 def in_turns(
-    work: dict[str, list[list[list[int]]]], forms: dict[str, Encoder], n_rounds: int
+    rounds: Sequence[Mapping[str, Callable[[], object]]],
 ) -> dict[str, tuple[float, float]]:
-    """Median seconds of the clock and of the processor, the forms taking turns."""
-    clocks: dict[str, list[float]] = {name: [] for name in forms}
-    used: dict[str, list[float]] = {name: [] for name in forms}
-    for _ in range(n_rounds):
-        for name, form in forms.items():
+    """Median seconds of the clock and of the processor."""
+    clocks: dict[str, list[float]] = {name: [] for name in rounds[0]}
+    used: dict[str, list[float]] = {name: [] for name in rounds[0]}
+    for runs in rounds:
+        for name, run in runs.items():
             clock, processor = time.perf_counter(), time.process_time()
-            for batch in work[name]:
-                form.run(batch)
+            run()
             clocks[name].append(time.perf_counter() - clock)
             used[name].append(time.process_time() - processor)
     return {
-        name: (statistics.median(clocks[name]), statistics.median(used[name])) for name in forms
+        name: (statistics.median(clocks[name]), statistics.median(used[name])) for name in clocks
     }
 
 
@@ -174,10 +218,18 @@ def table(*names: str) -> list[str]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description="Measures the text encoder.")
+    parser.add_argument("--texts", type=int, default=N_BULK_TEXTS, help="overviews to embed")
+    options = parser.parse_args()
     cache: Cache = cache_from(os.environ)
     artifacts = {name: cache.encoder_artifact(name) for name in ENCODERS}
     load_before = os.getloadavg()[0]
-    parts = [("How fast: one text", latency(artifacts)), ("How fast: many texts", bulk(artifacts))]
+    one_text, seconds = latency(artifacts)
+    parts = [
+        ("How fast: one text", one_text),
+        ("How fast: many texts", bulk(artifacts, cache.encoder_release, options.texts)),
+        ("How far from the machine", limits(seconds)),
+    ]
     forms = {name: Encoder(path, os.cpu_count() or 1) for name, path in artifacts.items()}
     parts.insert(0, ("How alike", quality(forms)))
     sizes = {name: (path / "encoder.onnx").stat().st_size for name, path in artifacts.items()}

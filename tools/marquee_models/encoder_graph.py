@@ -103,7 +103,12 @@ class EncoderWriter:
     def _attention(self, hidden: str, bias: str, prefix: str) -> str:
         g = self._graph
         packed = g.linear(hidden, *self._packed(prefix))
-        query, key, value = g.ops("Split", 3, packed, axis=-1, num_outputs=3)
+        return self._mix(g.ops("Split", 3, packed, axis=-1, num_outputs=3), bias)
+
+    def _mix(self, parts: list[str], bias: str) -> str:
+        """The values, weighted by how well their keys answer the queries."""
+        g = self._graph
+        query, key, value = parts
         scores = g.op("MatMul", self._heads(query, [0, 2, 1, 3]), self._heads(key, [0, 2, 3, 1]))
         shares = g.op("Softmax", g.op("Add", scores, bias), axis=-1)
         mixed = g.op("MatMul", shares, self._heads(value, [0, 2, 1, 3]))

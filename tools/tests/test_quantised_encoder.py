@@ -15,8 +15,9 @@ from marquee_models.mpnet import NumpyEncoder
 from marquee_models.quantised_graph import (
     N_OUTLIERS,
     build_quantised_graph,
-    find_peaks,
+    find_ranges,
     quantise,
+    step_and_zero,
 )
 from tests.conftest import N_TOKENS, SMALL, Weights
 from tests.test_encoder import run
@@ -47,8 +48,8 @@ def test_nearly_equals_the_exact_pass(
     weights_with_outliers: Weights, texts: list[list[int]]
 ) -> None:
     weights = weights_with_outliers
-    peaks = find_peaks(SMALL, weights, texts)
-    graph = build_quantised_graph(SMALL, weights, peaks).SerializeToString()
+    ranges = find_ranges(SMALL, weights, texts)
+    graph = build_quantised_graph(SMALL, weights, ranges).SerializeToString()
     judge = NumpyEncoder(SMALL, weights)
     expected = np.array([judge.encode(ids) for ids in texts])
     alone = np.concatenate([run(graph, [ids]) for ids in texts])
@@ -60,14 +61,14 @@ def test_outliers_are_found_and_matter(
     weights_with_outliers: Weights, texts: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = weights_with_outliers
-    peaks = find_peaks(SMALL, weights, texts)
-    largest = np.argsort(-peaks["encoder.layer.0.intermediate.dense"])[: len(OUTLIERS)]
-    assert sorted(largest.tolist()) == OUTLIERS
+    ranges = find_ranges(SMALL, weights, texts)
+    sizes = np.abs(ranges["encoder.layer.0.intermediate.dense"]).max(axis=0)
+    assert sorted(np.argsort(-sizes)[: len(OUTLIERS)].tolist()) == OUTLIERS
     judge = NumpyEncoder(SMALL, weights)
     expected = np.array([judge.encode(ids) for ids in texts])
 
     def distance() -> float:
-        graph = build_quantised_graph(SMALL, weights, peaks).SerializeToString()
+        graph = build_quantised_graph(SMALL, weights, ranges).SerializeToString()
         found = np.concatenate([run(graph, [ids]) for ids in texts])
         return float(np.abs(found - expected).max())
 
@@ -75,6 +76,23 @@ def test_outliers_are_found_and_matter(
     for kind in N_OUTLIERS:
         monkeypatch.setitem(N_OUTLIERS, kind, 0)
     assert distance() > 2 * with_outliers
+
+
+def test_parts_of_an_outlier_round_to_the_whole() -> None:
+    """Hermite's identity, on which the graph relies: no part is rounded by itself."""
+    step, n_parts = 0.25, 7
+    values = np.random.default_rng(3).uniform(-40, 40, 1000)
+    shifts = ((np.arange(n_parts) + 0.5) / n_parts - 0.5) * step
+    parts = np.round((values[:, None] / n_parts + shifts) / step)
+    np.testing.assert_array_equal(parts.sum(axis=1), np.round(values / step))
+
+
+def test_the_step_covers_the_range_and_zero_is_a_step() -> None:
+    for least, largest in ((-1.0, 1.0), (-0.25, 1.0), (-3.0, 0.0)):
+        step, zero = step_and_zero(least, largest)
+        assert 0 <= zero <= 255
+        assert -zero * step == pytest.approx(least, abs=step)
+        assert (255 - zero) * step == pytest.approx(largest, abs=step)
 
 
 def test_weights_are_quantised_by_column_and_zeros_stay() -> None:
