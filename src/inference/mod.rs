@@ -1,7 +1,7 @@
 //! Runs models: the text encoder, the rating network and the ranking model. The only room that knows ort and tokenizers.
 //!
-//! ONNX Runtime is a shared library that is loaded once per process ([`Runtime`]). A session is owned by one thread
-//! with a bounded queue ([`Worker`]); a full queue is said at once. A model is ready only after its signature agreed
+//! ONNX Runtime is a shared library that is loaded once per process ([`Runtime`]). A session is owned by one thread;
+//! those of a model work off one bounded queue ([`Worker`]); a full queue is said at once. A model is ready only after its signature agreed
 //! with the contract and its golden probe gave the expected numbers. Native code and tokenizers are fenced: a panic
 //! becomes an error.
 
@@ -130,7 +130,7 @@ impl InferenceError {
 /// How a model's worker is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerOptions {
-    /// Threads that compute one run.
+    /// Threads that compute, of all sessions together.
     pub threads: usize,
     /// Jobs that may wait; one more is refused.
     pub queue: usize,

@@ -5,7 +5,11 @@
 //! Many texts are sorted by length and run in small batches, each a job of its own, so that a query waits for one batch
 //! of a catalogue's texts at most. Queries that wait meanwhile are run together, if they are about as long: the weights
 //! are then read once for all of them.
+//!
+//! A graph small enough runs in several sessions side by side, which does more than several threads do in one: its
+//! operators are too short to be worth dividing.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use ort::session::Session;
@@ -13,7 +17,7 @@ use ort::value::TensorRef;
 use tokenizers::{Tokenizer, TruncationParams};
 
 use super::session::{Port, check_signature, floats, run_error};
-use super::{InferenceError, Runtime, Worker, WorkerOptions, check_probe, fenced};
+use super::{InferenceError, Runtime, Ticket, Worker, WorkerOptions, check_probe, fenced};
 use crate::artifact::{Artifact, TextEncoder as Section};
 use crate::domain::{Embedding, EmbeddingSpace};
 use crate::recommend::{PortError, TextEncoder};
@@ -22,6 +26,12 @@ use crate::recommend::{PortError, TextEncoder};
 const PORT: &str = "the text encoder";
 /// Longer texts are cut before tokenising: no model reads so many tokens.
 const TEXT_LIMIT_BYTES: usize = 32 * 1024;
+
+/// Graphs of all sessions together are at most so large; one session there is always. In memory each takes about a
+/// quarter more.
+const SESSIONS_LIMIT_BYTES: u64 = 256 << 20;
+/// Most sessions.
+const MAX_SESSIONS: usize = 8;
 
 /// A run of its own costs a text about as much as so many tokens of padding.
 const WORTHWHILE_PADDING: usize = 16;
@@ -49,8 +59,12 @@ pub struct OnnxTextEncoder {
     space: EmbeddingSpace,
     tokenizer: Tokenizer,
     options: EncoderOptions,
-    worker: Worker<Tokenised, Result<Vec<f32>, InferenceError>>,
+    n_sessions: usize,
+    worker: Worker<Tokenised, Reply>,
 }
+
+/// Vectors of one asker's texts, one after the other.
+type Reply = Result<Vec<f32>, InferenceError>;
 
 /// Token ids of one asker's texts, at least one, the longest first.
 type Tokenised = Vec<Vec<i64>>;
@@ -74,17 +88,15 @@ impl OnnxTextEncoder {
     pub fn load(artifact: &Artifact, runtime: &Runtime, options: EncoderOptions) -> Result<Self, InferenceError> {
         let section = artifact.text_encoder()?;
         let tokenizer = load_tokenizer(section, &artifact.read(&section.tokenizer)?)?;
-        let session = runtime.session(artifact, &section.graph, options.worker.threads)?;
-        let dim = section.dim;
-        let inputs = [Port::int64("input_ids", [None, None]), Port::int64("attention_mask", [None, None])];
-        check_signature(&section.graph, &session, &inputs, &[Port::float32("sentence_embedding", [None, Some(dim)])])?;
-        let mut runner = Runner { session, pad_id: i64::from(section.pad_id), dim };
+        let (n_sessions, threads) = division(options.worker.threads, artifact.size_of(&section.graph)?);
+        let runners =
+            (0..n_sessions).map(|_| Runner::load(artifact, runtime, threads)).collect::<Result<Vec<_>, _>>()?;
+        let runs = runners.into_iter().map(|mut runner| move |jobs: Vec<Tokenised>| runner.run(&jobs));
         let fits = move |jobs: &[Tokenised], job: &Tokenised| fits(jobs, job, &options);
-        let run = move |jobs: Vec<Tokenised>| runner.run(&jobs);
-        let worker = Worker::start_joining("text-encoder", options.worker.queue, fits, run)
+        let worker = Worker::start_joining("text-encoder", options.worker.queue, fits, runs)
             .map_err(|error| InferenceError::Run(error.to_string()))?;
-        let space = EmbeddingSpace { encoder: artifact.id().to_string(), dim };
-        let encoder = Self { space, tokenizer, options, worker };
+        let space = EmbeddingSpace { encoder: artifact.id().to_string(), dim: section.dim };
+        let encoder = Self { space, tokenizer, options, n_sessions, worker };
         encoder.probe(artifact)?;
         Ok(encoder)
     }
@@ -108,7 +120,21 @@ impl OnnxTextEncoder {
         let deadline = Instant::now() + self.options.worker.patience;
         let tokenised = texts.iter().map(|text| self.tokenise(text)).collect::<Result<Vec<_>, _>>()?;
         let mut embeddings: Vec<Option<Embedding>> = vec![None; texts.len()];
+        let mut take = |batch: Vec<usize>, values: Vec<f32>| -> Result<(), InferenceError> {
+            for (&text, vector) in batch.iter().zip(values.chunks_exact(self.space.dim)) {
+                let embedding = Embedding::new(vector.to_vec());
+                embeddings[text] = Some(embedding.map_err(|error| InferenceError::Run(error.to_string()))?);
+            }
+            Ok(())
+        };
+        // As many batches at once as sessions, so that none is idle and no query finds a line of them.
+        let mut under_way: VecDeque<(Vec<usize>, Ticket<Reply>, Instant)> = VecDeque::new();
         for (position, batch) in batches(&tokenised, &self.options).into_iter().enumerate() {
+            if under_way.len() == self.n_sessions
+                && let Some((batch, ticket, deadline)) = under_way.pop_front()
+            {
+                take(batch, ticket.wait_until(deadline)??)?;
+            }
             let job = batch.iter().map(|&text| tokenised[text].clone()).collect();
             // Full is said before the first run; later ones wait, because work already done should count.
             let (ticket, deadline) = if position == 0 {
@@ -117,11 +143,10 @@ impl OnnxTextEncoder {
                 let deadline = Instant::now() + self.options.worker.patience;
                 (self.worker.submit_by(job, deadline)?, deadline)
             };
-            let values = ticket.wait_until(deadline)??;
-            for (&text, vector) in batch.iter().zip(values.chunks_exact(self.space.dim)) {
-                let embedding = Embedding::new(vector.to_vec());
-                embeddings[text] = Some(embedding.map_err(|error| InferenceError::Run(error.to_string()))?);
-            }
+            under_way.push_back((batch, ticket, deadline));
+        }
+        for (batch, ticket, deadline) in under_way {
+            take(batch, ticket.wait_until(deadline)??)?;
         }
         embeddings.into_iter().collect::<Option<_>>().ok_or_else(|| InferenceError::Run("a text is missing".to_owned()))
     }
@@ -194,7 +219,23 @@ fn fits(jobs: &[Tokenised], job: &Tokenised, options: &EncoderOptions) -> bool {
         && padding <= WORTHWHILE_PADDING * jobs.len()
 }
 
+/// Number of sessions, and threads of each, by all threads and the size of the graph.
+fn division(threads: usize, graph_bytes: u64) -> (usize, usize) {
+    let affordable = usize::try_from(SESSIONS_LIMIT_BYTES / graph_bytes.max(1)).unwrap_or(MAX_SESSIONS);
+    let n_sessions = affordable.min(threads).clamp(1, MAX_SESSIONS);
+    (n_sessions, (threads / n_sessions).max(1))
+}
+
 impl Runner {
+    fn load(artifact: &Artifact, runtime: &Runtime, threads: usize) -> Result<Self, InferenceError> {
+        let section = artifact.text_encoder()?;
+        let session = runtime.session(artifact, &section.graph, threads)?;
+        let inputs = [Port::int64("input_ids", [None, None]), Port::int64("attention_mask", [None, None])];
+        let output = Port::float32("sentence_embedding", [None, Some(section.dim)]);
+        check_signature(&section.graph, &session, &inputs, &[output])?;
+        Ok(Self { session, pad_id: i64::from(section.pad_id), dim: section.dim })
+    }
+
     /// Runs the texts of all askers at once and gives each the vectors of its own.
     fn run(&mut self, jobs: &[Tokenised]) -> Vec<Result<Vec<f32>, InferenceError>> {
         let batch = self.batch(jobs);
@@ -303,17 +344,15 @@ mod tests {
     fn askers_that_share_a_run_get_their_own_vectors() {
         let artifact = fixture::artifact("tiny-encoder");
         let encoder = encoder(EncoderOptions::default());
-        let section = artifact.text_encoder().unwrap();
-        let session = runtime().session(&artifact, &section.graph, 1).unwrap();
-        let mut runner = Runner { session, pad_id: i64::from(section.pad_id), dim: section.dim };
+        let mut runner = Runner::load(&artifact, &runtime(), 1).unwrap();
         let askers = [vec!["a toy story"], vec!["a toy story a toy", "a"], vec!["toy"]];
         let tokenised = askers.iter().map(|texts| texts.iter().map(|text| encoder.tokenise(text).unwrap()).collect());
         let replies = runner.run(&tokenised.collect::<Vec<_>>());
         assert_eq!(replies.len(), askers.len());
         for (texts, reply) in askers.iter().zip(replies) {
             let vectors = reply.unwrap();
-            assert_eq!(vectors.len(), texts.len() * section.dim);
-            for (text, vector) in texts.iter().zip(vectors.chunks_exact(section.dim)) {
+            assert_eq!(vectors.len(), texts.len() * runner.dim);
+            for (text, vector) in texts.iter().zip(vectors.chunks_exact(runner.dim)) {
                 let expected = encoder.encode(&[(*text).to_owned()]).unwrap().remove(0);
                 near(&Embedding::new(vector.to_vec()).unwrap(), &expected);
             }
@@ -338,6 +377,15 @@ mod tests {
         assert!(!fits(&[&[8]], &[80]));
         assert!(!fits(&[&[8, 8], &[8]], &[8, 8]), "too many texts");
         assert!(!fits(&[&[30], &[30]], &[40]), "too many tokens");
+    }
+
+    #[test]
+    fn small_graphs_get_a_session_for_each_thread_and_large_ones_share() {
+        assert_eq!(division(2, 114 << 20), (2, 1));
+        assert_eq!(division(8, 114 << 20), (2, 4));
+        assert_eq!(division(2, 436 << 20), (1, 2));
+        assert_eq!(division(1, 1), (1, 1));
+        assert_eq!(division(32, 0), (8, 4));
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! One thread owns one state (a session, say) and works off a bounded queue. A full queue is refused at once, a job
+//! Threads that each own one state (a session, say) work off one bounded queue. A full queue is refused at once, a job
 //! whose asker left is dropped unrun, a panic in a run becomes an error of its jobs, and dropping the handle ends the
-//! thread within a bounded time.
+//! threads within a bounded time.
 //!
 //! Jobs that wait already may be run together, where the worker says that they fit; none waits for company.
 
@@ -13,7 +13,7 @@ use std::{fmt, io};
 
 use super::fenced;
 
-/// How long dropping a worker waits for the job that is running.
+/// How long dropping a worker waits for the jobs that are running.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
 /// Why a worker gave no reply.
@@ -33,10 +33,10 @@ pub enum WorkerError {
     Stopped,
 }
 
-/// Handle of the thread. Any number of threads may submit jobs.
+/// Handle of the threads. Any number of others may submit jobs.
 pub struct Worker<Job, Reply> {
     shared: Arc<Shared<Job, Reply>>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// The reply to come. Dropping it gives the job up.
@@ -60,44 +60,53 @@ struct Shared<Job, Reply> {
     capacity: usize,
     /// A job arrived, or the line closed.
     arrived: Condvar,
-    /// A place became free, the line closed, or the thread ended.
+    /// A place became free, the line closed, or a thread ended.
     changed: Condvar,
 }
 
 struct Line<Job, Reply> {
     waiting: VecDeque<Envelope<Job, Reply>>,
     closed: bool,
-    ended: bool,
+    /// Threads that have not ended.
+    n_threads: usize,
 }
 
 impl<Job: Send + 'static, Reply: Send + 'static> Worker<Job, Reply> {
     /// Starts the thread; `capacity` jobs may wait beside the one that runs.
     pub fn start(name: &str, capacity: usize, mut run: impl FnMut(Job) -> Reply + Send + 'static) -> io::Result<Self> {
         let alone = |_: &[Job], _: &Job| false;
-        Self::start_joining(name, capacity, alone, move |jobs| jobs.into_iter().map(&mut run).collect())
+        Self::start_joining(name, capacity, alone, [move |jobs: Vec<Job>| jobs.into_iter().map(&mut run).collect()])
     }
 
-    /// The same for runs that take several jobs: the first in the line, and of the others those that fit to the ones
-    /// taken before. `run` gives a reply for each, in their order.
+    /// The same with a thread for each of `runs`, which take several jobs: the first in the line, and of the others those
+    /// that fit to the ones taken before. A run gives a reply for each, in their order.
     pub fn start_joining(
         name: &str,
         capacity: usize,
-        fits: impl Fn(&[Job], &Job) -> bool + Send + 'static,
-        run: impl FnMut(Vec<Job>) -> Vec<Reply> + Send + 'static,
+        fits: impl Fn(&[Job], &Job) -> bool + Clone + Send + 'static,
+        runs: impl IntoIterator<Item = impl FnMut(Vec<Job>) -> Vec<Reply> + Send + 'static>,
     ) -> io::Result<Self> {
-        let line = Line { waiting: VecDeque::new(), closed: false, ended: false };
+        let line = Line { waiting: VecDeque::new(), closed: false, n_threads: 0 };
         let shared = Arc::new(Shared {
             line: Mutex::new(line),
             capacity: capacity.max(1),
             arrived: Condvar::new(),
             changed: Condvar::new(),
         });
-        let served = Arc::clone(&shared);
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let ended = EndedOnDrop(&*served);
-            work_off(ended.0, fits, run);
-        })?;
-        Ok(Self { shared, thread: Some(thread) })
+        let mut worker = Self { shared, threads: Vec::new() };
+        for run in runs {
+            let (served, fits) = (Arc::clone(&worker.shared), fits.clone());
+            // Held, so that the thread cannot end before it is counted.
+            let mut line = worker.shared.lock();
+            let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+                let ended = EndedOnDrop(&*served);
+                work_off(ended.0, fits, run);
+            })?;
+            line.n_threads += 1;
+            drop(line);
+            worker.threads.push(thread);
+        }
+        Ok(worker)
     }
 
     /// Hands in a job, or says at once that the queue is full.
@@ -213,7 +222,7 @@ impl<Job, Reply> Drop for EndedOnDrop<'_, Job, Reply> {
     fn drop(&mut self) {
         let mut line = self.0.lock();
         line.closed = true;
-        line.ended = true;
+        line.n_threads -= 1;
         line.waiting.clear();
         self.0.changed.notify_all();
     }
@@ -227,18 +236,19 @@ impl<Job, Reply> Drop for Worker<Job, Reply> {
         line.waiting.clear();
         self.shared.arrived.notify_all();
         self.shared.changed.notify_all();
-        while !line.ended && Instant::now() < deadline {
+        while line.n_threads > 0 && Instant::now() < deadline {
             line = self.shared.wait_changed(line, deadline.saturating_duration_since(Instant::now()));
         }
-        let ended = line.ended;
+        let all_ended = line.n_threads == 0;
         drop(line);
-        let Some(thread) = self.thread.take() else { return };
-        if ended {
-            // Its panics were fenced; there is nothing to learn from the result.
-            let _ = thread.join();
-        } else {
-            let name = thread.thread().name().unwrap_or_default();
-            tracing::warn!(worker = name, "a model's thread did not end in time and is left behind");
+        for thread in self.threads.drain(..) {
+            if all_ended || thread.is_finished() {
+                // Its panics were fenced; there is nothing to learn from the result.
+                let _ = thread.join();
+            } else {
+                let name = thread.thread().name().unwrap_or_default();
+                tracing::warn!(worker = name, "a model's thread did not end in time and is left behind");
+            }
         }
     }
 }
@@ -328,6 +338,26 @@ mod tests {
     }
 
     #[test]
+    fn several_runs_work_off_one_line_side_by_side() {
+        let meeting = Arc::new(std::sync::Barrier::new(2));
+        let run = |name: u32| {
+            let meeting = Arc::clone(&meeting);
+            move |jobs: Vec<u32>| {
+                meeting.wait();
+                jobs.into_iter().map(|job| job * 10 + name).collect()
+            }
+        };
+        let worker = Worker::start_joining("pair", 8, |_: &[u32], _: &u32| false, [run(1), run(2)]).unwrap();
+        let tickets: Vec<_> = (0..4).map(|job| worker.submit_by(job, soon()).unwrap()).collect();
+        for (job, ticket) in tickets.into_iter().enumerate() {
+            let reply = ticket.wait_until(soon()).unwrap();
+            assert!(reply / 10 == job as u32 && [1, 2].contains(&(reply % 10)), "{reply}");
+        }
+        drop(worker);
+        assert_eq!(Arc::strong_count(&meeting), 1, "both threads and their states are gone");
+    }
+
+    #[test]
     fn those_that_wait_and_fit_are_run_together_and_the_others_keep_their_order() {
         let (go, gate) = mpsc::channel::<()>();
         let (tell, began) = mpsc::channel();
@@ -338,7 +368,7 @@ mod tests {
             assert!(!jobs.contains(&13), "thirteen");
             jobs.into_iter().map(|job| job * 2).collect()
         };
-        let worker = Worker::start_joining("joining", 16, of_a_kind, run).unwrap();
+        let worker = Worker::start_joining("joining", 16, of_a_kind, [run]).unwrap();
         let first = worker.submit(0).unwrap();
         assert_eq!(began.recv_timeout(SOON), Ok(vec![0]), "nobody waits for company");
         let mut tickets: Vec<_> = [1, 2, 3, 4, 5, 7].map(|job| (job, worker.submit(job).unwrap())).into();

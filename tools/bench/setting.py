@@ -18,8 +18,8 @@ from typing import Any
 from bench.peer.files import PeerFiles
 from bench.processes import Program, Running, running
 from bench.tables import PEER
-from commands.models import place_artifact
-from fetch.places import CHECKOUT, DEFAULT_ENCODER, ENCODERS, TOOLS, Cache, child_environment
+from commands.models import default_encoder, place_artifact
+from fetch.places import CHECKOUT, ENCODERS, TOOLS, Cache, child_environment
 from fetch.report import SetupError, say
 
 # What decides what is imported and what the peer loads: where it changes, all is made again.
@@ -210,4 +210,5 @@ def python_environment(setting: Setting) -> dict[str, str]:
 
 def default_encoders() -> list[str]:
     """The default first: it is asked on every route."""
-    return [DEFAULT_ENCODER, *(form for form in ENCODERS if form != DEFAULT_ENCODER)]
+    default = default_encoder()
+    return [default, *(form for form in ENCODERS if form != default)]

@@ -14,7 +14,7 @@ command itself:
   --model-dir DIR   (or MARQUEE_MODEL_DIR) an all-mpnet-base-v2 folder you already have
   --encoder FORM    (or MARQUEE_ENCODER) the text encoder: int8 (8-bit products: faster, smaller,
                     nearly the same vectors) or fp32 (as released). Default: what the data folder
-                    has; else fp32
+                    has; else int8 where the processor has instructions for it
   MARQUEE_CACHE     where fetched files and the build go (default ~/.cache/marquee)
 """
 
@@ -30,10 +30,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from commands.build import claim_target
-from commands.models import kinds_present, place_artifact, place_encoder
+from commands.models import default_encoder, kinds_present, place_artifact, place_encoder
 from fetch.places import (
     CHECKOUT,
-    DEFAULT_ENCODER,
     ENCODERS,
     NETWORK_NAME,
     Cache,
@@ -162,7 +161,7 @@ def run(request: Request, cache: Cache) -> int:
     check_prerequisites(rust=True)
     models = request.data_dir / "models"
     is_there = request.encoder is None and "text-encoder" in kinds_present(models)
-    encoder = request.encoder or DEFAULT_ENCODER
+    encoder = request.encoder or default_encoder()
     prepare(cache, request.model_dir, () if is_there else (encoder,))
     environment = child_environment(cache)
     # Large blocks go back to the system when they are freed: some 200 MB after loading the encoder.

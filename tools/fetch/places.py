@@ -15,8 +15,6 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 TOOLS = CHECKOUT / "tools"
 RUNTIME_VERSION = "1.32.0"
 ENCODER_NAME = "all-mpnet-base-v2"
-# What a new data folder gets unless another form is asked for.
-DEFAULT_ENCODER = "fp32"
 # The forms of the text encoder, by what its weights are, and the names of the artifacts.
 ENCODERS = {"fp32": ENCODER_NAME, "int8": f"{ENCODER_NAME}-int8"}
 NETWORK_NAME = "rating-network-ml-100k"

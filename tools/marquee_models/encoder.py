@@ -34,7 +34,7 @@ from marquee_models.manifest import (
     publish,
 )
 from marquee_models.mpnet import MpnetConfig, NumpyEncoder, read_config, weight_shapes
-from marquee_models.quantised_graph import build_quantised_graph, find_ranges
+from marquee_models.quantised_graph import build_quantised_graph, observe
 
 GRAPH_NAME = "encoder.onnx"
 TOKENIZER_NAME = "tokenizer.json"
@@ -104,7 +104,7 @@ def export_encoder(options: argparse.Namespace) -> Path:
         if not is_int8:
             return build_encoder_graph(config, weights)
         texts = calibration_texts(options.calibration, tokenizer_json)
-        return build_quantised_graph(config, weights, find_ranges(config, weights, texts))
+        return build_quantised_graph(config, weights, observe(config, weights, texts))
 
     def write_files(folder: Path) -> None:
         save(build_graph(), folder / GRAPH_NAME)

@@ -1,21 +1,20 @@
 """The sentence encoder with 8-bit products, for ONNX Runtime.
 
-Inputs and output are those of `encoder_graph`. Every product is
+Inputs and output are those of `encoder_graph`. What makes plain 8-bit products useless for this
+model is that a few input channels, the same for every text, are many times larger than all others,
+so that little of the 8 bits is left for these. So the stream's values are two bytes, the second
+what the first left over, and every product is two with the same 8-bit weights:
 
-    x · W  ≈  step · (q(x) · q(W)) · scale        q(x) = round(x / step) + zero, in 0 … 255
+    x · W  ≈  (step · (q(x) · q(W)) + step / 254 · (q(rest) · q(W))) · scale
 
-with a scale for each column of W. The step is either fixed when the graph is made, from the ranges
-of typical texts, or that of the row (the token) where one step for all loses too much; so a text's
-embedding never depends on the texts in its batch.
+with a scale for each column of W. The step is fixed when the graph is made, from the largest values
+of typical texts, so a text's embedding never depends on the texts in its batch. Both products are
+one operation, which reads the weights once.
 
-What makes plain 8-bit products useless for this model is that a few input channels, the same for
-every text, are many times larger than all others, so that little of the 8 bits is left for these.
-A channel that is up to m times as large as the range is put in m times, as x/m shifted by multiples
-of step/m: the sum of the m rounded numbers is x rounded to a whole step (Hermite's identity), and
-each of them meets the same row of W. Among the other channels smaller ones are enlarged and their
-rows of W made smaller. The inner channels of the feed-forward part, which spread most, form several
-products by their size, the largest not quantised. Words are a table of 8-bit rows, each with its
-scale.
+The inner channels of the feed-forward part, most of the work, are one byte. They form groups by
+their size, each with products of its own and a step for each row (token); the largest are not
+quantised. Weights are rounded together, by what typical texts multiply them with (`rounding`).
+Words are a table of 8-bit rows, each with its scale.
 
 Operators are chosen by their cost in ONNX Runtime 1.32: its fused attention, its fused sum and
 normalisation and its fused bias and GELU take several times as long as the single operators.
@@ -23,31 +22,30 @@ normalisation and its fused bias and GELU take several times as long as the sing
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
 from marquee_models.encoder_graph import EncoderWriter, Weights
 from marquee_models.mpnet import Array, MpnetConfig, NumpyEncoder
+from marquee_models.rounding import round_weights
 
 RUNTIME_DOMAIN = "com.microsoft"
-# How many channels may be beyond the range of a product, by the last part of the product's name.
-N_OUTLIERS = {"q": 8, "o": 8, "intermediate": 12}
-# Products whose rows have steps of their own.
-STEP_BY_ROW = {"q"}
-# A row's range counts as at least this share of the largest row's: outliers stay within few parts.
-LEAST_SHARE = 0.4
-# How far small channels are enlarged: 0 not at all, 1 to the size of the largest.
-EVENNESS = 0.5
-# Other texts may be a little beyond the ranges of the typical ones.
-MARGIN = 1.1
+# Other texts may have values so many times as large as the typical ones.
+MARGIN = 1.5
+# The first byte's numbers are up to this; so many steps of the second are one of the first.
+MAX_BYTE, SECOND = 127, 254
+ZERO = 128
+# So many rows of a product's inputs are multiplied at once.
+MANY_ROWS = 1024
+# Query, key and value have one input, which is told by the name of the query.
+SAME_INPUT = ("attention.attn.k", "attention.attn.v")
 # The inner channels by size: shares of them for the products of their own, largest channels first.
 # The first is not quantised.
-INNER_SHARES = (1 / 192, 15 / 192, 48 / 192, 128 / 192)
+INNER_SHARES = (12 / 192, 60 / 192, 120 / 192)
 # The largest 8-bit weight: symmetric, so that no zero point is needed.
 MAX_WEIGHT = 127
 MIN_SIZE = 1e-6
@@ -56,63 +54,92 @@ MIN_SIZE = 1e-6
 SMALLEST_GELU = -0.17
 LOWEST = -0.25
 
-# Least and largest value of each input channel, by the name of the product.
-Ranges = Mapping[str, npt.NDArray[Any]]
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the products are given by typical texts, by the name of the product."""
+
+    # Largest absolute value of each channel.
+    largest: dict[str, Array]
+    # Sum of the products of each two channels: channels × channels.
+    moments: dict[str, Array]
 
 
-class RangeFinder(NumpyEncoder):
-    """Remembers between what the inputs of every product were, channel by channel. In single
-    precision and with an approximate GELU, both exact enough for that."""
+class Observer(NumpyEncoder):
+    """Remembers what the inputs of the products were. In single precision and with an approximate
+    GELU, both exact enough for that."""
 
     def __init__(self, config: MpnetConfig, weights: Weights) -> None:
         super().__init__(config, weights)
-        self.ranges: dict[str, Array] = {}
+        self._largest: dict[str, Array] = {}
+        self._moments: dict[str, Array] = {}
+        # Rows that the moments do not have yet: many at once cost little more than a few.
+        self._rows: dict[str, list[Array]] = {}
+
+    def inputs(self) -> Inputs:
+        for name in self._rows:
+            self._fold(name)
+        return Inputs(self._largest, self._moments)
 
     def _get(self, name: str) -> Array:
         return self._weights[name]
 
     def _linear(self, value: Array, name: str) -> Array:
-        least, largest = self.ranges.get(name, (np.inf, -np.inf))
-        bounds = [np.minimum(value.min(axis=0), least), np.maximum(value.max(axis=0), largest)]
-        self.ranges[name] = np.stack(bounds)
-        return super()._linear(value.astype(np.float32), name)
+        value = value.astype(np.float32)
+        if not name.endswith(SAME_INPUT):
+            known = self._largest.get(name, MIN_SIZE)
+            self._largest[name] = np.maximum(np.abs(value).max(axis=0), known)
+            self._rows.setdefault(name, []).append(value)
+            if sum(map(len, self._rows[name])) >= MANY_ROWS:
+                self._fold(name)
+        return super()._linear(value, name)
+
+    def _fold(self, name: str) -> None:
+        rows = np.concatenate(self._rows[name])
+        self._moments[name] = rows.T @ rows + self._moments.get(name, np.float32(0))
+        self._rows[name] = [rows[:0]]
 
     def _gelu(self, value: Array) -> Array:
-        inner = np.sqrt(2.0 / np.pi) * (value + 0.044715 * value**3)
+        inner = np.sqrt(2.0 / np.pi) * (value + 0.044715 * value * value * value)
         return np.asarray(0.5 * value * (1.0 + np.tanh(inner)), dtype=np.float32)
 
 
-def find_ranges(config: MpnetConfig, weights: Weights, texts: Iterable[list[int]]) -> Ranges:
+def observe(config: MpnetConfig, weights: Weights, texts: Iterable[list[int]]) -> Inputs:
     """`texts` are token ids of typical texts; a few dozen are enough."""
-    finder = RangeFinder(config, weights)
+    observer = Observer(config, weights)
     for ids in texts:
-        finder.encode(ids)
-    return finder.ranges
+        observer.encode(ids)
+    return observer.inputs()
 
 
-def build_quantised_graph(config: MpnetConfig, weights: Weights, ranges: Ranges) -> onnx.ModelProto:
-    return _QuantisedWriter(config, weights, ranges).write()
+def build_quantised_graph(config: MpnetConfig, weights: Weights, inputs: Inputs) -> onnx.ModelProto:
+    return _QuantisedWriter(config, weights, inputs).write()
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """A quantised value, and what the weights and the product must know of it."""
+class _Bytes:
+    """Values as two bytes: the first ones of all texts, then the second ones."""
 
     value: str
     step: float
-    zero: int
-    # Which row of the weights each column meets; those beyond the last row meet zeros.
-    channels: npt.NDArray[Any]
-    # By what the channels were divided.
-    scale: npt.NDArray[Any]
-    # The rows' own factors, if they have any.
-    peak: str = ""
+
+
+@dataclass(frozen=True)
+class _Rounded:
+    """8-bit weights, input channels × outputs, and what they are divided by."""
+
+    numbers: Array
+    scale: Array
+    bias: Array
+
+    def columns(self, columns: Any) -> _Rounded:
+        return _Rounded(self.numbers[:, columns], self.scale[columns], self.bias[columns])
 
 
 class _QuantisedWriter(EncoderWriter):
-    def __init__(self, config: MpnetConfig, weights: Weights, ranges: Ranges) -> None:
+    def __init__(self, config: MpnetConfig, weights: Weights, inputs: Inputs) -> None:
         super().__init__(config, weights)
-        self._ranges = ranges
+        self._inputs = inputs
 
     def _words(self, ids: str) -> str:
         g = self._graph
@@ -125,107 +152,86 @@ class _QuantisedWriter(EncoderWriter):
         g = self._graph
         mixed = self._attention(hidden, bias, prefix)
         leaving = f"{prefix}attention.attn.o"
-        attended = self._product(self._rows(mixed, leaving), leaving)
+        attended = self._in_8_bits(self._bytes(mixed, leaving), self._rounded(leaving))
         hidden = self._layer_norm(g.op("Add", attended, hidden), f"{prefix}attention.LayerNorm")
         outer = g.op("Add", self._feed_forward(hidden, prefix), hidden)
         return self._layer_norm(outer, f"{prefix}output.LayerNorm")
 
     def _attention(self, hidden: str, bias: str, prefix: str) -> str:
-        rows = self._rows(hidden, f"{prefix}attention.attn.q")
-        weights, offsets = self._packed(prefix)
-        parts = zip(np.split(weights, 3, axis=1), np.split(offsets, 3))
-        return self._mix([self._in_8_bits(rows, weight, offset) for weight, offset in parts], bias)
+        name = f"{prefix}attention.attn.q"
+        values = self._bytes(hidden, name)
+        packed = self._round(name, *self._packed(prefix))
+        parts = np.split(np.arange(len(packed.bias)), 3)
+        return self._mix([self._in_8_bits(values, packed.columns(part)) for part in parts], bias)
 
     def _feed_forward(self, hidden: str, prefix: str) -> str:
         """The inner channels in groups of like size, each with products of its own."""
         g = self._graph
         into, out_of = f"{prefix}intermediate.dense", f"{prefix}output.dense"
-        rows = self._rows(hidden, into)
-        order = np.argsort(-self._ranges[out_of][1], kind="stable")
+        values, entering = self._bytes(hidden, into), self._rounded(into)
+        order = np.argsort(-self._inputs.largest[out_of], kind="stable")
         ends = np.round(np.cumsum(INNER_SHARES) * len(order)).astype(int)[:-1]
-        outer = ""
-        for number, channels in enumerate(np.split(order, ends)):
-            inner = g.op("Gelu", self._product(rows, into, channels))
-            weight = self._weights[f"{out_of}.weight"][:, channels].T
-            if number == 0:
-                outer = g.linear(inner, weight, self._weights[f"{out_of}.bias"])
-            else:
-                rows_of_group = self._inner_rows(inner, len(channels))
-                outer = g.op("Add", outer, self._in_8_bits(rows_of_group, weight))
+        exact, *groups = np.split(order, ends)
+        weight = self._weights[f"{out_of}.weight"].T
+        step = np.zeros_like(weight)
+        for channels in groups:
+            step[channels] = column_step(weight[channels])
+        weight = round_weights(weight, step, MAX_WEIGHT, self._inputs.moments[out_of])
+        inner = g.op("Gelu", self._in_8_bits(values, entering.columns(exact)))
+        outer = g.linear(inner, weight[exact], self._weights[f"{out_of}.bias"])
+        for channels in groups:
+            inner = g.op("Gelu", self._in_8_bits(values, entering.columns(channels)))
+            scale = step[channels[0]]
+            outer = g.op("Add", outer, self._of_inner(inner, weight[channels] / scale, scale))
         return outer
 
-    def _inner_rows(self, value: str, n_channels: int) -> _Rows:
-        """Of what leaves GELU: divided by the row's peak, all lies between `LOWEST` and 1."""
+    def _of_inner(self, value: str, numbers: Array, scale: Array) -> str:
+        """With what leaves GELU: divided by the row's peak, all lies between `LOWEST` and 1."""
         g = self._graph
         peak = g.op("ReduceMax", value, g.constant([-1], np.int64), keepdims=1)
         peak = g.op("Max", peak, g.constant(SMALLEST_GELU / LOWEST))
         step, zero = step_and_zero(LOWEST, 1.0)
-        rows = self._quantised(g.op("Div", value, peak), step, zero)
-        return _Rows(rows, step, zero, np.arange(n_channels), np.ones(n_channels), peak)
+        row = self._quantised(g.op("Div", value, peak), step, zero)
+        inputs = [row, g.constant(np.round(numbers), np.int8), g.constant(step)]
+        inputs += [g.constant(scale), g.constant(zero, np.uint8)]
+        return g.op("Mul", g.op("MatMulIntegerToFloat", *inputs, domain=RUNTIME_DOMAIN), peak)
 
-    def _rows(self, value: str, name: str) -> _Rows:
-        """Of the stream. Outliers come in parts at the end; where they were they count nothing."""
+    def _bytes(self, value: str, name: str) -> _Bytes:
         g = self._graph
-        kind = name.removesuffix(".dense").rsplit(".", 1)[-1]
-        size = np.maximum(np.abs(self._ranges[name]).max(axis=0), MIN_SIZE)
-        limit = np.sort(size)[-1 - N_OUTLIERS[kind]]
-        is_outlier = size > limit
-        scale = np.where(is_outlier, 1.0, (size / limit) ** EVENNESS)
-        inverse = np.where(is_outlier, 0.0, 1.0 / scale)
-        kept = g.op("Mul", value, g.constant(inverse))
-        least, largest = (self._ranges[name] * inverse).min(), (self._ranges[name] * inverse).max()
-        step, zero = step_and_zero(least * MARGIN, largest * MARGIN)
-        peak = ""
-        if kind in STEP_BY_ROW:
-            least_peak = LEAST_SHARE * max(-least, largest)
-            peak = g.op("ReduceMax", g.op("Abs", kept), g.constant([-1], np.int64), keepdims=1)
-            peak = g.op("Max", peak, g.constant(least_peak))
-            kept, size = g.op("Div", kept, peak), size / least_peak
-            step, zero = step_and_zero(-1.0, 1.0)
-        rows = self._quantised(kept, step, zero)
-        channels = np.where(is_outlier, len(size), np.arange(len(size)))
-        outliers = np.flatnonzero(is_outlier)
-        if len(outliers) > 0:
-            times = np.ceil(MARGIN * size[outliers] / (step * min(zero, 255 - zero))).astype(int)
-            parts = self._parts(value, outliers, times, peak, step)
-            rows = g.op("Concat", rows, self._quantised(parts, step, zero), axis=-1)
-            channels = np.concatenate([channels, np.repeat(outliers, times)])
-        return _Rows(rows, step, zero, channels, scale, peak)
+        step = float(MARGIN * self._inputs.largest[name].max() / MAX_BYTE)
+        first = self._quantised(value, step, ZERO)
+        known = g.op("DequantizeLinear", first, g.constant(step), g.constant(ZERO, np.uint8))
+        second = self._quantised(g.op("Sub", value, known), step / SECOND, ZERO)
+        return _Bytes(g.op("Concat", first, second, axis=0), step)
 
-    def _parts(self, value: str, outliers: Any, times: Any, peak: str, step: float) -> str:
+    def _in_8_bits(self, values: _Bytes, weights: _Rounded) -> str:
         g = self._graph
-        shifts = [(np.arange(n) + 0.5) / n - 0.5 for n in times]
-        places = g.constant(np.repeat(outliers, times), np.int64)
-        parts = g.op("Gather", value, places, axis=-1)
-        if peak:
-            parts = g.op("Div", parts, peak)
-        parts = g.op("Mul", parts, g.constant(np.repeat(1.0 / times, times)))
-        return g.op("Add", parts, g.constant(np.concatenate(shifts) * step))
+        # The bias comes in with both bytes.
+        bias = weights.bias / (1 + 1 / SECOND)
+        inputs = [values.value, g.constant(weights.numbers, np.int8), g.constant(values.step)]
+        inputs += [g.constant(weights.scale), g.constant(ZERO, np.uint8), "", g.constant(bias)]
+        both = g.op("MatMulIntegerToFloat", *inputs, domain=RUNTIME_DOMAIN)
+        first, second = g.ops("Split", 2, both, axis=0, num_outputs=2)
+        return g.op("Add", first, g.op("Mul", second, g.constant(1 / SECOND)))
 
     def _quantised(self, value: str, step: float, zero: int) -> str:
         g = self._graph
         return g.op("QuantizeLinear", value, g.constant(step), g.constant(zero, np.uint8))
 
-    def _product(self, rows: _Rows, name: str, columns: Any = slice(None)) -> str:
-        weight = self._weights[f"{name}.weight"][columns].T
-        return self._in_8_bits(rows, weight, self._weights[f"{name}.bias"][columns])
+    def _rounded(self, name: str) -> _Rounded:
+        return self._round(name, self._weights[f"{name}.weight"].T, self._weights[f"{name}.bias"])
 
-    def _in_8_bits(
-        self, rows: _Rows, weight: npt.NDArray[Any], bias: npt.NDArray[Any] | None = None
-    ) -> str:
-        g = self._graph
-        with_zeros = np.concatenate([weight * rows.scale[:, None], np.zeros_like(weight[:1])])
-        numbers, scale = quantise(with_zeros[rows.channels], axis=0)
-        inputs = [rows.value, g.constant(numbers, np.int8), g.constant(rows.step)]
-        inputs += [g.constant(scale[0]), g.constant(rows.zero, np.uint8)]
-        if bias is not None and not rows.peak:
-            inputs += ["", g.constant(bias)]
-        product = g.op("MatMulIntegerToFloat", *inputs, domain=RUNTIME_DOMAIN)
-        if rows.peak:
-            product = g.op("Mul", product, rows.peak)
-        if bias is not None and rows.peak:
-            product = g.op("Add", product, g.constant(bias))
-        return product
+    def _round(self, name: str, weight: Array, bias: Array) -> _Rounded:
+        scale = column_step(weight)
+        step = np.broadcast_to(scale, weight.shape)
+        rounded = round_weights(weight, step, MAX_WEIGHT, self._inputs.moments[name])
+        return _Rounded(np.round(rounded / scale), scale, bias)
+
+
+def column_step(weight: Array) -> Array:
+    """The step of each column with which its largest weight is `MAX_WEIGHT`."""
+    largest = np.abs(weight).max(axis=0)
+    return np.asarray(np.where(largest > 0, largest, 1.0) / MAX_WEIGHT)
 
 
 def step_and_zero(least: float, largest: float) -> tuple[float, int]:
@@ -234,7 +240,7 @@ def step_and_zero(least: float, largest: float) -> tuple[float, int]:
     return step, min(max(round(-float(least) / step), 0), 255)
 
 
-def quantise(weight: npt.NDArray[Any], axis: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def quantise(weight: Array, axis: int) -> tuple[Array, Array]:
     """8-bit numbers and the scale of each row (`axis` 1) or column (0)."""
     largest = np.abs(weight).max(axis=axis, keepdims=True)
     scale = np.where(largest > 0, largest, 1.0) / MAX_WEIGHT

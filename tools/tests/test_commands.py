@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from commands.evaluate import understand as understand_evaluation
-from commands.models import kinds_present, place_artifact, place_encoder
+from commands.models import default_encoder, kinds_present, place_artifact, place_encoder
 from commands.run import understand
 from commands.test import Outcome, Step, skipped_checks, summarise
 from fetch.assets import encoder_release, movielens, runtime
 from fetch.place import STAMP, stamp_text
-from fetch.places import CHECKOUT, DEFAULT_ENCODER, ENCODERS, TOOLS, Cache
+from fetch.places import CHECKOUT, ENCODERS, TOOLS, Cache
 from fetch.prepare import encoder_stamp, exporter_fingerprint
 from fetch.report import SetupError
 from golden.miniatures import write_miniatures
@@ -118,6 +118,20 @@ def test_a_chosen_encoder_takes_the_place_of_the_other(tmp_path: Path) -> None:
     assert kinds_present(cache.encoder_artifact("fp32")) == {"text-encoder"}, "hard links only"
 
 
+def test_8_bit_products_are_the_default_where_they_are_exact(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    flags = {
+        "fma avx2": "fp32",
+        "avx512f avx512_vnni": "int8",
+        "avx2 avx_vnni": "int8",
+        "amx_bf16 amx_int8": "int8",
+    }
+    for text, expected in flags.items():
+        cpuinfo.write_text(f"flags\t\t: {text} rdpid\n")
+        assert default_encoder(cpuinfo) == expected
+    assert default_encoder(tmp_path / "missing") == "fp32"
+
+
 def test_help_is_ours_when_alone() -> None:
     assert understand(["--help"], None) is None
 
@@ -184,7 +198,7 @@ def test_a_whole_run(tmp_path: Path) -> None:
     assert served == [f"marquee --data-dir {data} serve --listen [::1]:0"] * 2
     assert (cache.root / "library").read_text().strip() == str(cache.runtime_library)
     assert "text-encoder" in kinds_present(data / "models")
-    placed = data / "models" / ENCODERS[DEFAULT_ENCODER] / "manifest.json"
+    placed = data / "models" / ENCODERS[default_encoder()] / "manifest.json"
     assert json.loads(placed.read_text())["kind"] == "text-encoder"
 
 

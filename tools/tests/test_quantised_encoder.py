@@ -13,9 +13,9 @@ from marquee_models.encoder import main
 from marquee_models.manifest import verify_artifact
 from marquee_models.mpnet import NumpyEncoder
 from marquee_models.quantised_graph import (
-    N_OUTLIERS,
+    SECOND,
     build_quantised_graph,
-    find_ranges,
+    observe,
     quantise,
     step_and_zero,
 )
@@ -48,43 +48,47 @@ def test_nearly_equals_the_exact_pass(
     weights_with_outliers: Weights, texts: list[list[int]]
 ) -> None:
     weights = weights_with_outliers
-    ranges = find_ranges(SMALL, weights, texts)
-    graph = build_quantised_graph(SMALL, weights, ranges).SerializeToString()
+    graph = build_quantised_graph(SMALL, weights, observe(SMALL, weights, texts))
+    graph_bytes = graph.SerializeToString()
     judge = NumpyEncoder(SMALL, weights)
     expected = np.array([judge.encode(ids) for ids in texts])
-    alone = np.concatenate([run(graph, [ids]) for ids in texts])
+    alone = np.concatenate([run(graph_bytes, [ids]) for ids in texts])
     assert (alone * expected).sum(axis=1).min() > 0.999
-    np.testing.assert_allclose(run(graph, texts), alone, rtol=0, atol=1e-5, err_msg="company")
+    np.testing.assert_allclose(run(graph_bytes, texts), alone, rtol=0, atol=1e-5, err_msg="company")
 
 
-def test_outliers_are_found_and_matter(
-    weights_with_outliers: Weights, texts: list[list[int]], monkeypatch: pytest.MonkeyPatch
+def test_the_second_byte_is_what_outliers_leave_to_the_others(
+    weights_with_outliers: Weights, texts: list[list[int]]
 ) -> None:
     weights = weights_with_outliers
-    ranges = find_ranges(SMALL, weights, texts)
-    sizes = np.abs(ranges["encoder.layer.0.intermediate.dense"]).max(axis=0)
+    inputs = observe(SMALL, weights, texts)
+    sizes = inputs.largest["encoder.layer.0.intermediate.dense"]
     assert sorted(np.argsort(-sizes)[: len(OUTLIERS)].tolist()) == OUTLIERS
     judge = NumpyEncoder(SMALL, weights)
     expected = np.array([judge.encode(ids) for ids in texts])
 
-    def distance() -> float:
-        graph = build_quantised_graph(SMALL, weights, ranges).SerializeToString()
-        found = np.concatenate([run(graph, [ids]) for ids in texts])
+    def distance(graph: onnx.ModelProto) -> float:
+        found = np.concatenate([run(graph.SerializeToString(), [ids]) for ids in texts])
         return float(np.abs(found - expected).max())
 
-    with_outliers = distance()
-    for kind in N_OUTLIERS:
-        monkeypatch.setitem(N_OUTLIERS, kind, 0)
-    assert distance() > 2 * with_outliers
+    graph = build_quantised_graph(SMALL, weights, inputs)
+    with_both = distance(graph)
+    for tensor in graph.graph.initializer:
+        # The share that the second byte counts with.
+        if not tensor.dims and onnx.numpy_helper.to_array(tensor) == np.float32(1 / SECOND):
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.array(0, np.float32), tensor.name))
+    assert distance(graph) > 5 * with_both
 
 
-def test_parts_of_an_outlier_round_to_the_whole() -> None:
-    """Hermite's identity, on which the graph relies: no part is rounded by itself."""
-    step, n_parts = 0.25, 7
-    values = np.random.default_rng(3).uniform(-40, 40, 1000)
-    shifts = ((np.arange(n_parts) + 0.5) / n_parts - 0.5) * step
-    parts = np.round((values[:, None] / n_parts + shifts) / step)
-    np.testing.assert_array_equal(parts.sum(axis=1), np.round(values / step))
+def test_what_is_observed_does_not_depend_on_how_rows_are_folded(
+    small_weights: Weights, texts: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = observe(SMALL, small_weights, texts)
+    monkeypatch.setattr("marquee_models.quantised_graph.MANY_ROWS", 7)
+    in_parts = observe(SMALL, small_weights, texts)
+    assert together.moments.keys() == together.largest.keys() == in_parts.moments.keys()
+    for name, moments in together.moments.items():
+        np.testing.assert_allclose(in_parts.moments[name], moments, rtol=1e-3, atol=1e-3)
 
 
 def test_the_step_covers_the_range_and_zero_is_a_step() -> None:
