@@ -63,7 +63,7 @@ class Setting:
     @property
     def environment(self) -> dict[str, str]:
         """As tools/run starts the daemon."""
-        return {"MALLOC_MMAP_THRESHOLD_": "1048576", **child_environment(self.cache)}
+        return child_environment(self.cache)
 
 
 def setting_for(cache: Cache, marquee: Path, data_set: Path) -> Setting:

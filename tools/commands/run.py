@@ -164,8 +164,6 @@ def run(request: Request, cache: Cache) -> int:
     encoder = request.encoder or default_encoder()
     prepare(cache, request.model_dir, () if is_there else (encoder,))
     environment = child_environment(cache)
-    # Large blocks go back to the system when they are freed: some 200 MB after loading the encoder.
-    environment.setdefault("MALLOC_MMAP_THRESHOLD_", "1048576")
     binary = build(environment)
     if request.wants_data:
         place_encoder(cache, models, encoder, request.encoder is not None)
