@@ -29,7 +29,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 17] = [
     (
         "engine",
         &["domain", "math", "recommend", "understand", "store", "vector", "inference", "artifact", "config"],
-        &["arc_swap", "quick_cache", "tokio", "serde", "serde_json"],
+        &["arc_swap", "quick_cache", "rayon", "rustix", "tokio", "serde", "serde_json"],
     ),
     // Floor 3: the doors.
     (

@@ -16,7 +16,7 @@ use crate::recommend::{RatingFacts, RatingModel, RatingOptions};
 const MAX_MODELLED_RATINGS: usize = 2_000_000;
 
 /// Fits both for the first time, each serving as soon as it is there.
-pub(super) fn fit(shared: &Shared, base: &Arc<Base>, (stop, look_again): (&Stop, &dyn Fn())) {
+pub(super) fn fit(shared: &Shared, base: &Arc<Base>, (stop, look_again): (&Stop, &(dyn Fn() + Sync))) {
     let of_base = Arc::downgrade(base);
     fit_hybrid(
         &shared.status,

@@ -5,6 +5,7 @@
 
 mod answer_memory;
 mod answers;
+mod background;
 mod background_fit;
 mod canary;
 mod catalogue;
@@ -69,6 +70,7 @@ use crate::artifact::ArtifactKind;
 use crate::config::{Config, ModelRules};
 use crate::domain::{MovieFilter, MovieId, UserId};
 use crate::store::{Store, StoreError};
+use background::Background;
 use cell::SnapshotCell;
 use desk::Desk;
 use encoder_lane::EncoderLane;
@@ -227,6 +229,7 @@ impl Engine {
         let (loaded, when_loaded) = oneshot::channel();
         let stop = Stop::default();
         let of_thread = (Arc::clone(&shared), Arc::clone(&lanes), stop.clone());
+        let background = Background::start().map_err(std::io::Error::other)?;
         let base_loader = std::thread::Builder::new().name("base-loader".to_owned()).spawn(move || {
             let (shared, lanes, stop) = of_thread;
             let base = loader::load_base(&shared.store, &shared.status).map(Arc::new);
@@ -239,9 +242,9 @@ impl Engine {
             let _ = loaded.send(base.map(|_| ()));
             if let Some(base) = fitted {
                 let look_again = || lanes.iter().for_each(Lane::look_again);
-                fit_in_background(&shared, &base, (&stop, &look_again));
+                background.run(|| fit_in_background(&shared, &base, (&stop, &look_again)));
                 drop(base);
-                keep_fitted(&shared, &stop);
+                keep_fitted(&shared, &background, &stop);
             }
         })?;
         let permits = Arc::new(Semaphore::new(config.http.max_requests));
@@ -380,7 +383,7 @@ fn one_person(question: &Question) -> Option<(UserId, i64)> {
 }
 
 /// A defect there must not take the answers along: the methods of the base go on serving.
-fn fit_in_background(shared: &Shared, base: &Arc<Base>, work: (&Stop, &dyn Fn())) {
+fn fit_in_background(shared: &Shared, base: &Arc<Base>, work: (&Stop, &(dyn Fn() + Sync))) {
     if catch_unwind(AssertUnwindSafe(|| background_fit::fit(shared, base, work))).is_err() {
         tracing::error!("fitting was broken off by a defect; simpler methods answer");
         for part in [Part::Hybrid, Part::RatingModel] {
@@ -392,8 +395,8 @@ fn fit_in_background(shared: &Shared, base: &Arc<Base>, work: (&Stop, &dyn Fn())
 }
 
 /// The same for fits after the first; the one before goes on answering.
-fn keep_fitted(shared: &Shared, stop: &Stop) {
-    while catch_unwind(AssertUnwindSafe(|| refit::run(shared, stop))).is_err() {
+fn keep_fitted(shared: &Shared, background: &Background, stop: &Stop) {
+    while catch_unwind(AssertUnwindSafe(|| refit::run(shared, background, stop))).is_err() {
         tracing::error!("fitting anew was broken off by a defect; the fit before goes on answering");
     }
 }

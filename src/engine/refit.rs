@@ -4,6 +4,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::background::Background;
 use super::background_fit::{fit_hybrid, fit_rating_model};
 use super::lane::Stop;
 use super::loader;
@@ -119,7 +120,7 @@ impl Refit {
 }
 
 /// Fits anew whenever it is due, until the daemon stops.
-pub(super) fn run(shared: &Shared, stop: &Stop) {
+pub(super) fn run(shared: &Shared, background: &Background, stop: &Stop) {
     if is_purge_wanted(shared) {
         shared.refit.ask_purge();
     }
@@ -137,7 +138,7 @@ pub(super) fn run(shared: &Shared, stop: &Stop) {
                 Err(error) => tracing::error!(%error, "what was forgotten is still in free pages of the store's file"),
             }
         }
-        match refit(shared, stop) {
+        match background.run(|| refit(shared, stop)) {
             Ok(()) => {}
             Err(_) if stop.is_asked() => return,
             Err(error) => {
