@@ -56,16 +56,34 @@ pub struct RatingMatrix {
 #[derive(Debug)]
 pub struct RatingMatrixBuilder<'a> {
     movies: &'a Vocabulary<MovieId>,
+    /// Rows by the movie's number, where numbers are near enough to each other for a table.
+    rows: Vec<u32>,
     users: Vec<UserId>,
     by_user: SparseRowsBuilder,
     times: Times,
+}
+
+/// A table has at most so many places for each movie; without one, rows are searched.
+const MAX_PLACES: usize = 16;
+const NO_ROW: u32 = u32::MAX;
+
+fn rows_by_number(movies: &Vocabulary<MovieId>) -> Vec<u32> {
+    let n_places = movies.ids().last().map_or(0, |last| last.0 as usize + 1);
+    if n_places > MAX_PLACES * movies.len() {
+        return Vec::new();
+    }
+    let mut rows = vec![NO_ROW; n_places];
+    for (row, movie) in (0..).zip(movies.ids()) {
+        rows[movie.0 as usize] = row;
+    }
+    rows
 }
 
 impl<'a> RatingMatrixBuilder<'a> {
     /// A matrix over these movies, without any rating yet.
     pub fn new(movies: &'a Vocabulary<MovieId>) -> Self {
         let by_user = SparseRowsBuilder::new(movies.len());
-        Self { movies, users: Vec::new(), by_user, times: Times::default() }
+        Self { movies, rows: rows_by_number(movies), users: Vec::new(), by_user, times: Times::default() }
     }
 
     /// Adds what one person rated, by ascending movie, each once. Movies outside the vocabulary are left out; who has
@@ -76,7 +94,7 @@ impl<'a> RatingMatrixBuilder<'a> {
     pub fn add(&mut self, history: &[Interaction]) {
         let mut from = 0;
         for event in history {
-            let Some(item) = self.movies.index_from(event.movie, from) else { continue };
+            let Some(item) = self.row_of(event.movie, from) else { continue };
             if self.users.last() != Some(&event.user) {
                 assert!(self.users.last() < Some(&event.user), "people must ascend");
                 if !self.users.is_empty() {
@@ -88,6 +106,13 @@ impl<'a> RatingMatrixBuilder<'a> {
             self.by_user.push(item as u32, event.rating.value());
             self.times.push(event.timestamp);
         }
+    }
+
+    fn row_of(&self, movie: MovieId, from: usize) -> Option<usize> {
+        if self.rows.is_empty() {
+            return self.movies.index_from(movie, from);
+        }
+        self.rows.get(movie.0 as usize).filter(|&&row| row != NO_ROW).map(|&row| row as usize)
     }
 
     /// The matrix.
@@ -281,6 +306,20 @@ mod tests {
             assert!(Rating::new(value).is_err(), "{value}");
         }
         assert_eq!(Rating::new(0.5).unwrap().value(), 0.5);
+    }
+
+    #[test]
+    fn movies_far_apart_are_found_as_those_side_by_side() {
+        let of = |factor: u32| {
+            let movies = Vocabulary::new((1..=5).map(|number| MovieId(number * factor)));
+            let events = [(3, 1), (3, 4), (3, 5), (8, 2), (8, 5), (8, 6)];
+            let events = events.map(|(user, movie)| event(user, movie * factor, movie as f32 / 2.0, 9));
+            let matrix = RatingMatrix::new(&movies, events.into());
+            (0..2).flat_map(|user| matrix.history(UserIdx(user)).collect::<Vec<_>>()).collect::<Vec<_>>()
+        };
+        assert!(rows_by_number(&Vocabulary::new([MovieId(1000)])).is_empty());
+        assert_eq!(of(1).len(), 5, "movie 6 is not there");
+        assert_eq!(of(1), of(1000));
     }
 
     #[test]

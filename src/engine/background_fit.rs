@@ -52,7 +52,11 @@ pub(super) fn fit_hybrid(status: &Status, base: &Base, (stop, serve): (&Stop, &m
             "a large data set: parts of the hybrid are fitted on a sample"
         );
     }
-    let signals = Arc::new(FittedSignals::fit(Arc::clone(&base.catalogue), Arc::clone(&base.ratings), options));
+    let (catalogue, ratings) = (Arc::clone(&base.catalogue), Arc::clone(&base.ratings));
+    let Some(signals) = FittedSignals::fit_unless_stopped(catalogue, ratings, options, &|| !stop.is_asked()) else {
+        return;
+    };
+    let signals = Arc::new(signals);
     let mut serve =
         |ranker: LinearRanker| serve(FittedHybrid { signals: Arc::clone(&signals), ranker: Arc::new(ranker) });
     serve(LinearRanker::fit(&RankingExamples::default()));

@@ -60,7 +60,9 @@ pub(super) fn load_base(store: &Store, status: &Status) -> Result<Base, StoreErr
 pub(super) fn fit(catalogue: &Arc<Catalogue>, ratings: &Arc<RatingMatrix>) -> Base {
     let of_texts = Arc::clone(catalogue);
     std::thread::scope(|scope| {
+        let of_titles = Arc::clone(catalogue);
         let texts = scope.spawn(|| Texts::fit(of_texts));
+        let titles = scope.spawn(move || Readers::fit(&of_titles));
         let (similarity, weights) = (Similarity::default(), ProfileWeights::default());
         let item_knn = Arc::new(ItemKnn::fit(Arc::clone(catalogue), Arc::clone(ratings), similarity));
         let popularity = PopularityBaseline::fit(catalogue, ratings, PopularityKind::AllTime);
@@ -78,10 +80,9 @@ pub(super) fn fit(catalogue: &Arc<Catalogue>, ratings: &Arc<RatingMatrix>) -> Ba
                 RatingBaseline::fit(Arc::clone(catalogue), ratings, DEFAULT_NEIGHBORS),
             )
         };
-        let Texts { titles, suggester, tfidf, bm25, prompts } = match texts.join() {
-            Ok(texts) => texts,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
+        let Texts { tfidf, bm25 } = texts.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let Readers { titles, suggester, prompts } =
+            titles.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let prompt_search = PromptSearch::fit(Arc::clone(catalogue), Arc::clone(&bm25), Arc::clone(&item_knn), None);
         Base {
             titles,
@@ -104,21 +105,29 @@ pub(super) fn fit(catalogue: &Arc<Catalogue>, ratings: &Arc<RatingMatrix>) -> Ba
 
 /// What is made of the movies' texts alone.
 struct Texts {
-    titles: TitleResolver,
-    suggester: TitleSuggester,
     tfidf: TfIdf,
     bm25: Arc<Bm25>,
-    prompts: PromptReader,
 }
 
 impl Texts {
     fn fit(catalogue: Arc<Catalogue>) -> Self {
+        Self { bm25: Arc::new(Bm25::fit(Arc::clone(&catalogue))), tfidf: TfIdf::fit(catalogue, None) }
+    }
+}
+
+/// What understands what people type.
+struct Readers {
+    titles: TitleResolver,
+    suggester: TitleSuggester,
+    prompts: PromptReader,
+}
+
+impl Readers {
+    fn fit(catalogue: &Catalogue) -> Self {
         Self {
-            titles: TitleResolver::fit(&catalogue),
-            suggester: TitleSuggester::fit(&catalogue),
-            bm25: Arc::new(Bm25::fit(Arc::clone(&catalogue))),
-            prompts: PromptReader::fit(&catalogue),
-            tfidf: TfIdf::fit(catalogue, None),
+            titles: TitleResolver::fit(catalogue),
+            suggester: TitleSuggester::fit(catalogue),
+            prompts: PromptReader::fit(catalogue),
         }
     }
 }

@@ -45,12 +45,22 @@ enum Table {
 impl RatingBaseline {
     /// Fits biases, then the neighbour table of at most `k` entries per movie.
     pub fn fit(catalogue: Arc<Catalogue>, ratings: &RatingMatrix, k: usize) -> Self {
+        Self::fit_unless_stopped(catalogue, ratings, k, &|| true).expect("nobody stops it")
+    }
+
+    /// As [`Self::fit`], but ends early, with nothing, when `go_on` says no; it is asked every few seconds.
+    pub(super) fn fit_unless_stopped(
+        catalogue: Arc<Catalogue>,
+        ratings: &RatingMatrix,
+        k: usize,
+        go_on: &dyn Fn() -> bool,
+    ) -> Option<Self> {
         let residuals = Residuals::fit(ratings);
         let measure = Cosine::fit(residuals.clone(), ratings, 0.5, SHRINKAGE);
-        let neighbors = ItemNeighbors::of_measure(&measure, ratings, k);
+        let neighbors = ItemNeighbors::of_measure(&measure, ratings, k, go_on)?;
         let scale = ratings.scale();
         let table = Table::ByMovie(amplified(&neighbors, catalogue.len()));
-        Self { catalogue, mean: residuals.mean, scale, item_biases: residuals.item_biases, table }
+        Some(Self { catalogue, mean: residuals.mean, scale, item_biases: residuals.item_biases, table })
     }
 
     /// Biases alone: what does not take long whatever there is.

@@ -33,17 +33,12 @@ pub struct Bm25 {
 impl Bm25 {
     /// Indexes a catalogue.
     pub fn fit(catalogue: Arc<Catalogue>) -> Self {
-        let stem = Stems::new();
-        let documents: Vec<BTreeMap<String, u32>> = catalogue.movies().iter().map(|movie| stem.counts(movie)).collect();
-        let lengths: Vec<f32> = documents.iter().map(|words| words.values().sum::<u32>() as f32).collect();
+        let mut index = Index::default();
+        let lengths: Vec<f32> =
+            (0_u32..).zip(catalogue.movies()).map(|(item, movie)| index.add(item, movie) as f32).collect();
         let mean_length = (lengths.iter().sum::<f32>() / lengths.len().max(1) as f32).max(1.0);
-        let mut by_word: BTreeMap<&str, Vec<(u32, u32)>> = BTreeMap::new();
-        for (item, words) in (0_u32..).zip(&documents) {
-            for (word, &count) in words {
-                by_word.entry(word).or_default().push((item, count));
-            }
-        }
-        let n_documents = documents.len() as f32;
+        let by_word = index.by_stem();
+        let n_documents = lengths.len() as f32;
         let entries = (0_u32..).zip(by_word.values()).flat_map(|(column, movies)| {
             let frequency = movies.len() as f32;
             let idf = idf(n_documents, frequency);
@@ -52,8 +47,8 @@ impl Bm25 {
                 .iter()
                 .map(move |&(item, count)| (column, item, idf * saturated(count, lengths[item as usize] / mean_length)))
         });
-        let postings = SparseRows::from_sorted(by_word.len(), documents.len(), entries);
-        let columns = (0_u32..).zip(by_word.keys()).map(|(column, &word)| (word.to_owned(), column)).collect();
+        let postings = SparseRows::from_sorted(by_word.len(), lengths.len(), entries);
+        let columns = (0_u32..).zip(by_word.into_keys()).map(|(column, stem)| (stem, column)).collect();
         Self { catalogue, columns, postings, mean_length }
     }
 
@@ -141,6 +136,60 @@ impl Scorer for Bm25 {
     }
 }
 
+/// Which movies have a word, while movies are added. Every word is stemmed once.
+#[derive(Default)]
+struct Index {
+    /// Number of the stem of every word met; `None` for a stop word.
+    of_words: HashMap<String, Option<u32>>,
+    of_stems: HashMap<String, u32>,
+    /// Row and occurrences by number of the stem, rows ascending.
+    movies: Vec<Vec<(u32, u32)>>,
+}
+
+impl Index {
+    /// Adds a movie with a higher row than those before; returns how many words count.
+    fn add(&mut self, item: u32, movie: &Movie) -> u32 {
+        let stem = Stems::new();
+        let mut length = 0;
+        for text in texts(movie) {
+            for word in words(&text) {
+                let Some(number) = self.number(word, &stem) else { continue };
+                length += 1;
+                let movies = &mut self.movies[number as usize];
+                match movies.last_mut().filter(|(last, _)| *last == item) {
+                    Some((_, count)) => *count += 1,
+                    None => movies.push((item, 1)),
+                }
+            }
+        }
+        length
+    }
+
+    fn number(&mut self, word: String, stem: &Stems) -> Option<u32> {
+        if let Some(&number) = self.of_words.get(&word) {
+            return number;
+        }
+        let number = stem.of(&word).map(|stem| {
+            *self.of_stems.entry(stem).or_insert_with(|| {
+                self.movies.push(Vec::new());
+                self.movies.len() as u32 - 1
+            })
+        });
+        self.of_words.insert(word, number);
+        number
+    }
+
+    fn by_stem(mut self) -> BTreeMap<String, Vec<(u32, u32)>> {
+        let movies = &mut self.movies;
+        self.of_stems.into_iter().map(|(stem, number)| (stem, std::mem::take(&mut movies[number as usize]))).collect()
+    }
+}
+
+/// The texts in which a movie is looked for.
+fn texts(movie: &Movie) -> [String; 3] {
+    [movie.title.clone(), movie.genres.join(" "), movie.description()]
+}
+
 /// Words in their stemmed form.
 struct Stems(Stemmer);
 
@@ -156,8 +205,8 @@ impl Stems {
 
     fn counts(&self, movie: &Movie) -> BTreeMap<String, u32> {
         let mut counts = BTreeMap::new();
-        for text in [movie.title.as_str(), &movie.genres.join(" "), &movie.description()] {
-            for word in words(text) {
+        for text in texts(movie) {
+            for word in words(&text) {
                 if let Some(stem) = self.of(&word) {
                     *counts.entry(stem).or_default() += 1;
                 }

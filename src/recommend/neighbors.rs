@@ -36,9 +36,19 @@ pub struct ItemNeighbors {
 impl ItemNeighbors {
     /// Computes the table. Of equally similar movies the one with the lower id is kept.
     pub fn fit(ratings: &RatingMatrix, k: usize, similarity: Similarity) -> Self {
+        Self::fit_unless_stopped(ratings, k, similarity, &|| true).expect("nobody stops it")
+    }
+
+    /// As [`Self::fit`], but ends early, with nothing, when `go_on` says no; it is asked every few seconds.
+    pub(super) fn fit_unless_stopped(
+        ratings: &RatingMatrix,
+        k: usize,
+        similarity: Similarity,
+        go_on: &dyn Fn() -> bool,
+    ) -> Option<Self> {
         match FittedMeasure::fit(similarity, ratings) {
-            FittedMeasure::Pearson(measure) => Self::of_measure(&measure, ratings, k),
-            FittedMeasure::Cosine(measure) => Self::of_measure(&measure, ratings, k),
+            FittedMeasure::Pearson(measure) => Self::of_measure(&measure, ratings, k, go_on),
+            FittedMeasure::Cosine(measure) => Self::of_measure(&measure, ratings, k, go_on),
         }
     }
 
@@ -48,7 +58,12 @@ impl ItemNeighbors {
         lengths.filter(|&length| length <= LONGEST_HISTORY).map(|length| length * length).sum()
     }
 
-    pub(super) fn of_measure<M: Measure>(measure: &M, ratings: &RatingMatrix, k: usize) -> Self {
+    pub(super) fn of_measure<M: Measure>(
+        measure: &M,
+        ratings: &RatingMatrix,
+        k: usize,
+        go_on: &dyn Fn() -> bool,
+    ) -> Option<Self> {
         let n_items = ratings.by_item().n_rows();
         let k = k.min((MAX_ENTRIES / n_items.max(1)).max(1));
         let bounds = Bounds { longest_history: LONGEST_HISTORY, max_pairs: bound(ratings, MAX_PAIRS) };
@@ -58,14 +73,20 @@ impl ItemNeighbors {
             nearest.sort_unstable_by_key(|&(other, _)| other);
             nearest
         };
-        let chunks = (0..n_items).step_by(CHUNK).flat_map(|start| {
+        let mut was_stopped = false;
+        let starts = (0..n_items).step_by(CHUNK).take_while(|_| {
+            was_stopped = !go_on();
+            !was_stopped
+        });
+        let chunks = starts.flat_map(|start| {
             let end = n_items.min(start + CHUNK);
             let rows: Vec<_> = (start..end).into_par_iter().map_init(|| Accumulator::new(n_items), row).collect();
             (start..end).zip(rows)
         });
         let entries =
             chunks.flat_map(|(item, row)| row.into_iter().map(move |(other, value)| (item as u32, other, value)));
-        Self { rows: SparseRows::from_sorted(n_items, n_items, entries) }
+        let rows = SparseRows::from_sorted(n_items, n_items, entries);
+        (!was_stopped).then_some(Self { rows })
     }
 
     /// A movie's neighbours by ascending row, with the similarity from the movie to each.

@@ -25,20 +25,22 @@ pub(super) struct TermWeights {
 impl TermWeights {
     /// Learns words and weights from texts.
     pub(super) fn fit<'a>(texts: impl Iterator<Item = &'a str>, max_features: Option<usize>) -> Self {
-        // Ordered by term, which is also the order of the columns.
-        let mut frequencies: BTreeMap<String, (u64, u32)> = BTreeMap::new();
+        let mut frequencies: HashMap<String, (u64, u32)> = HashMap::new();
         let mut n_texts = 0_usize;
         for text in texts {
             n_texts += 1;
-            for (word, count) in counts(words(text)) {
-                if !STOP_WORDS.contains(word.as_str()) {
-                    let (term, document) = frequencies.entry(word).or_default();
+            let lower = text.to_lowercase();
+            for (word, count) in counts(words_of(&lower)) {
+                if let Some((term, document)) = frequencies.get_mut(word) {
                     *term += u64::from(count);
                     *document += 1;
+                } else if !STOP_WORDS.contains(word) {
+                    frequencies.insert(word.to_owned(), (u64::from(count), 1));
                 }
             }
         }
         let mut kept: Vec<(String, (u64, u32))> = frequencies.into_iter().collect();
+        kept.sort_by(|left, right| left.0.cmp(&right.0));
         if let Some(limit) = max_features.filter(|&limit| limit < kept.len()) {
             kept.sort_by(|left, right| right.1.0.cmp(&left.1.0).then_with(|| left.0.cmp(&right.0)));
             kept.truncate(limit);
@@ -57,7 +59,8 @@ impl TermWeights {
 
     /// A text as a unit vector of (column, weight) by ascending column; empty when no word is known.
     pub(super) fn vector(&self, text: &str) -> Vec<(u32, f32)> {
-        let known = words(text).filter_map(|word| self.columns.get(&word).copied());
+        let lower = text.to_lowercase();
+        let known = words_of(&lower).filter_map(|word| self.columns.get(word).copied());
         let weighed: Vec<(u32, f64)> =
             counts(known).into_iter().map(|(column, n)| (column, f64::from(n) * self.idf[column as usize])).collect();
         let norm = weighed.iter().map(|(_, weight)| weight * weight).sum::<f64>().sqrt();
@@ -77,13 +80,14 @@ impl TermWeights {
 /// The words of a text in lower case.
 pub(super) fn words(text: &str) -> impl Iterator<Item = String> {
     let lower = text.to_lowercase();
-    let is_word = |character: char| character.is_alphanumeric() || character == '_';
-    let found: Vec<String> = lower
-        .split(|character| !is_word(character))
-        .filter(|word| word.chars().nth(1).is_some())
-        .map(str::to_owned)
-        .collect();
+    let found: Vec<String> = words_of(&lower).map(str::to_owned).collect();
     found.into_iter()
+}
+
+/// The words of a text that is in lower case.
+fn words_of(lower: &str) -> impl Iterator<Item = &str> {
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    lower.split(move |character| !is_word(character)).filter(|word| word.chars().nth(1).is_some())
 }
 
 fn counts<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, u32> {

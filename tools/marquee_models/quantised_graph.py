@@ -45,7 +45,7 @@ MANY_ROWS = 1024
 SAME_INPUT = ("attention.attn.k", "attention.attn.v")
 # The inner channels by size: shares of them for the products of their own, largest channels first.
 # The first is not quantised.
-INNER_SHARES = (12 / 192, 60 / 192, 120 / 192)
+INNER_SHARES = (12 / 192, 36 / 192, 48 / 192, 96 / 192)
 # The largest 8-bit weight: symmetric, so that no zero point is needed.
 MAX_WEIGHT = 127
 MIN_SIZE = 1e-6

@@ -81,20 +81,17 @@ impl RankingExamples {
                 _ => newcomers(&interactions, scale),
             };
             if !past.askers.is_empty() && !past.known.is_empty() {
-                examples.add_window(catalogue, past, (window as u8, options));
+                let ratings = Arc::new(RatingMatrix::new(catalogue.vocabulary(), past.known));
+                let go_on = || go_on(window, n_windows);
+                let signals = FittedSignals::fit_unless_stopped(Arc::clone(catalogue), ratings, options, &go_on)?;
+                examples.add_window(&signals, &past.askers, window as u8);
             }
         }
         Some(examples)
     }
 
-    fn add_window(
-        &mut self,
-        catalogue: &Arc<Catalogue>,
-        Past { known, askers }: Past,
-        (window, options): (u8, SignalOptions),
-    ) {
-        let ratings = Arc::new(RatingMatrix::new(catalogue.vocabulary(), known));
-        let signals = FittedSignals::fit(Arc::clone(catalogue), ratings, options);
+    fn add_window(&mut self, signals: &FittedSignals, askers: &[Asker], window: u8) {
+        let catalogue = signals.catalogue();
         let step = askers.len().div_ceil(MAX_QUERIES);
         let chosen: Vec<&Asker> = askers.iter().step_by(step.max(1)).collect();
         let described: Vec<_> = chosen.par_iter().map(|asker| signals.candidates(&asker.query, &[])).collect();

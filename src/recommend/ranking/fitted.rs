@@ -108,29 +108,43 @@ struct Column {
 impl FittedSignals {
     /// Fits everything.
     pub fn fit(catalogue: Arc<Catalogue>, ratings: Arc<RatingMatrix>, options: SignalOptions) -> Self {
+        Self::fit_unless_stopped(catalogue, ratings, options, &|| true).expect("nobody stops it")
+    }
+
+    /// As [`Self::fit`], but ends early, with nothing, when `go_on` says no; it is asked every few seconds.
+    pub fn fit_unless_stopped(
+        catalogue: Arc<Catalogue>,
+        ratings: Arc<RatingMatrix>,
+        options: SignalOptions,
+        go_on: &dyn Fn() -> bool,
+    ) -> Option<Self> {
         let preferences = Arc::new(Preferences::fit(&ratings, options.max_ratings));
-        let neighbors = Arc::new(ItemNeighbors::fit(&ratings, DEFAULT_NEIGHBORS, Similarity::Cosine));
+        let neighbors = ItemNeighbors::fit_unless_stopped(&ratings, DEFAULT_NEIGHBORS, Similarity::Cosine, go_on)?;
         let timeline = Timeline::fit(&ratings, options.max_ratings);
         let user_knn = UserKnn::fit(Arc::clone(&preferences));
+        let baseline = RatingBaseline::fit_unless_stopped(Arc::clone(&catalogue), &ratings, DEFAULT_NEIGHBORS, go_on)?;
+        let ease = go_on().then(|| Ease::fit(&preferences, options.max_dense_items))?;
+        let als = go_on().then(|| Als::fit(&preferences))?;
+        let rp3beta = go_on().then(|| Rp3Beta::fit(&preferences))?;
         // In the order of the features.
         let history: [Box<dyn Signal>; N_HISTORY] = [
-            Box::new(Ease::fit(&preferences, options.max_dense_items)),
-            Box::new(Als::fit(&preferences)),
-            Box::new(NeighborSignal::new(neighbors)),
-            Box::new(Rp3Beta::fit(&preferences)),
+            Box::new(ease),
+            Box::new(als),
+            Box::new(NeighborSignal::new(Arc::new(neighbors))),
+            Box::new(rp3beta),
             Box::new(user_knn.clone()),
             Box::new(GenreProfile::fit(&catalogue)),
         ];
-        Self {
+        Some(Self {
             history,
             user_knn,
             latest: Popular::at(&timeline, timeline.newest(), usize::MAX),
             timeline,
             mean_ratings: mean_ratings(&ratings),
-            baseline: RatingBaseline::fit(Arc::clone(&catalogue), &ratings, DEFAULT_NEIGHBORS).for_many_movies(),
+            baseline: baseline.for_many_movies(),
             catalogue,
             ratings,
-        }
+        })
     }
 
     /// What the signals propose for a query, and the `required` movies, without the movies the query leaves out.
