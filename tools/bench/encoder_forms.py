@@ -1,7 +1,7 @@
 """The 8-bit text encoder against the exact one and sentence-transformers: how alike the answers
 are, how fast, and how far from what the machine can do.
 
-    tools/bench/encoder [--texts N]      writes tools/bench/encoder.md
+    tools/bench/encoder [--texts N]      writes data/speed/encoder.md, and data/speed.md
 
 Texts are the committed overviews, queries the judged prompts of the tests. Times are of the graph
 alone, one session per form, in turns, so that whatever else the machine does meets all; processor
@@ -28,11 +28,12 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 from bench.encoder_limits import limits
-from fetch.places import CHECKOUT, ENCODERS, TOOLS, Cache, cache_from
+from bench.report import FOLDER, renew_page
+from fetch.places import CHECKOUT, ENCODERS, Cache, cache_from
 
 PROMPTS = CHECKOUT / "tests" / "fixtures" / "prompts"
 OVERVIEWS = CHECKOUT / "data" / "overviews.csv"
-PAGE = TOOLS / "bench" / "encoder.md"
+SECTION = FOLDER / "encoder.md"
 # As the daemon batches (src/inference/text_encoder.rs).
 MAX_BATCH, MAX_BATCH_TOKENS = 16, 256
 MAX_TOKENS = 384
@@ -244,8 +245,9 @@ def main() -> None:
     ]
     for title, rows in parts:
         lines += ["", f"## {title}", "", *rows]
-    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(PAGE.read_text(encoding="utf-8"))
+    SECTION.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(SECTION.read_text(encoding="utf-8"))
+    renew_page(SECTION.parent)
 
 
 if __name__ == "__main__":
