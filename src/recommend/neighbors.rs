@@ -71,7 +71,8 @@ impl ItemNeighbors {
             let all = similarities(measure, ratings, (item, bounds), scratch);
             let mut nearest = top_k(all, k, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
             nearest.sort_unstable_by_key(|&(other, _)| other);
-            nearest
+            // A copy: the list of all would keep its room, and with it a chunk's rows several GB.
+            nearest.as_slice().to_vec()
         };
         let mut was_stopped = false;
         let starts = (0..n_items).step_by(CHUNK).take_while(|_| {

@@ -43,7 +43,8 @@ impl Rp3Beta {
             let mut kept =
                 top_k(damped.collect(), N_KEPT, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
             kept.sort_unstable_by_key(|&(other, _)| other);
-            kept
+            // A copy: the list of all would keep its room.
+            kept.as_slice().to_vec()
         };
         let rows: Vec<Vec<(u32, f32)>> =
             (0..n_items).into_par_iter().map_init(|| Accumulator::new(n_items), walk).collect();
