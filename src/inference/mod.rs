@@ -1,9 +1,9 @@
 //! Runs models: the text encoder, the rating network and the ranking model. The only room that knows ort and tokenizers.
 //!
 //! ONNX Runtime is a shared library that is loaded once per process ([`Runtime`]). A session is owned by one thread;
-//! those of a model work off one bounded queue ([`Worker`]); a full queue is said at once. A model is ready only after its signature agreed
-//! with the contract and its golden probe gave the expected numbers. Native code and tokenizers are fenced: a panic
-//! becomes an error.
+//! those of a model work off one bounded queue ([`Worker`]); a full queue is said at once. A model is ready only after
+//! its signature agreed with the contract and its golden probe gave the expected numbers. Native code and tokenizers are
+//! fenced: a panic becomes an error.
 
 #[cfg(test)]
 mod fixture;

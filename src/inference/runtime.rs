@@ -93,7 +93,8 @@ impl Runtime {
         let load = || -> ort::Result<Session> {
             // Spinning threads take the processor from everything else on the host.
             let mut builder = Session::builder(&self.environment)?
-                // Its own pool of memory rounds up and gives nothing back: a tenth of a session, and 20 MB after long texts.
+                // Its own pool of memory rounds up and gives nothing back: a tenth of a session, and 20 MB after long
+                // texts.
                 .with_execution_providers([ort::ep::CPU::default().build()])?
                 .with_intra_threads(threads.clamp(1, self.threads))?
                 .with_inter_threads(1)?

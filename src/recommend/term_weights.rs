@@ -40,12 +40,12 @@ impl TermWeights {
             }
         }
         let mut kept: Vec<(String, (u64, u32))> = frequencies.into_iter().collect();
-        kept.sort_by(|left, right| left.0.cmp(&right.0));
         if let Some(limit) = max_features.filter(|&limit| limit < kept.len()) {
             kept.sort_by(|left, right| right.1.0.cmp(&left.1.0).then_with(|| left.0.cmp(&right.0)));
             kept.truncate(limit);
-            kept.sort_by(|left, right| left.0.cmp(&right.0));
         }
+        // Columns are in term order.
+        kept.sort_by(|left, right| left.0.cmp(&right.0));
         let smooth_idf = |document: u32| ((1.0 + n_texts as f64) / (1.0 + f64::from(document))).ln() + 1.0;
         let idf = kept.iter().map(|&(_, (_, document))| smooth_idf(document)).collect();
         let columns = kept.into_iter().enumerate().map(|(column, (word, _))| (word, column as u32)).collect();

@@ -230,7 +230,12 @@ class _QuantisedWriter(EncoderWriter):
 
 def column_step(weight: Array) -> Array:
     """The step of each column with which its largest weight is `MAX_WEIGHT`."""
-    largest = np.abs(weight).max(axis=0)
+    return np.asarray(steps(weight, axis=0)[0])
+
+
+def steps(weight: Array, axis: int) -> Array:
+    """The same of each row (`axis` 1) or column (0), for all weights of it."""
+    largest = np.abs(weight).max(axis=axis, keepdims=True)
     return np.asarray(np.where(largest > 0, largest, 1.0) / MAX_WEIGHT)
 
 
@@ -242,6 +247,5 @@ def step_and_zero(least: float, largest: float) -> tuple[float, int]:
 
 def quantise(weight: Array, axis: int) -> tuple[Array, Array]:
     """8-bit numbers and the scale of each row (`axis` 1) or column (0)."""
-    largest = np.abs(weight).max(axis=axis, keepdims=True)
-    scale = np.where(largest > 0, largest, 1.0) / MAX_WEIGHT
+    scale = steps(weight, axis)
     return np.round(weight / scale).astype(np.int8), scale.astype(np.float32)
