@@ -26,8 +26,10 @@ const NEWCOMER_STEP: usize = 5;
 /// Ratings that newcomers have when they ask.
 const NEWCOMER_HISTORIES: [usize; 4] = [1, 3, 5, 10];
 /// Ratings that the past is made of, at most: above, it is that of some of the people, evenly spread. The signals are
-/// fitted on it nine times over.
-const MAX_RATINGS: usize = 1_500_000;
+/// fitted on it nine times over, which for many movies takes minutes: they share fewer ratings, down to the lower bound.
+const MAX_RATINGS: (usize, usize) = (500_000, 1_500_000);
+/// Ratings times movies, at most, between those bounds.
+const MAX_RATINGS_BY_MOVIES: usize = 10_000_000_000;
 /// Queries of one window, at most: more take time and teach little.
 const MAX_QUERIES: usize = 1_500;
 
@@ -66,7 +68,8 @@ impl RankingExamples {
         options: SignalOptions,
         go_on: &dyn Fn(usize, usize) -> bool,
     ) -> Option<Self> {
-        let step = ratings.step_for(MAX_RATINGS);
+        let max_ratings = (MAX_RATINGS_BY_MOVIES / catalogue.len().max(1)).clamp(MAX_RATINGS.0, MAX_RATINGS.1);
+        let step = ratings.step_for(max_ratings);
         let interactions: Vec<Interaction> = ratings.interactions_of_every(step, catalogue.vocabulary()).collect();
         let scale = PreferenceScale::of(ratings);
         let n_windows = CUTS.len() + 2;

@@ -51,12 +51,18 @@ fn implicit(rows: &SparseRows) -> SparseRows {
     SparseRows::from_sorted(rows.n_rows(), rows.n_columns(), entries)
 }
 
-/// Samples the posterior; without ratings there is none. `item_features` are tables of movies × features besides who rated them.
-pub(super) fn sample(ratings: &RatingMatrix, item_features: &[SparseRows], schedule: Schedule) -> Vec<Sample> {
+/// Samples the posterior; without ratings there is none. `item_features` are tables of movies × features besides who rated
+/// them. Ends early, with nothing, when `go_on` says no; it is asked every round.
+pub(super) fn sample(
+    ratings: &RatingMatrix,
+    item_features: &[SparseRows],
+    schedule: Schedule,
+    go_on: &dyn Fn() -> bool,
+) -> Option<Vec<Sample>> {
     let (by_user, by_item) = (ratings.by_user(), ratings.by_item());
     let values = by_user.values();
     if values.is_empty() {
-        return Vec::new();
+        return Some(Vec::new());
     }
     let mut level = ratings.mean();
     let (low, high) = ratings.scale();
@@ -71,6 +77,9 @@ pub(super) fn sample(ratings: &RatingMatrix, item_features: &[SparseRows], sched
     let mut noise_precision = 1.0_f32;
     let mut samples = Vec::with_capacity(schedule.samples);
     for number in 0..schedule.burn_in + schedule.samples * schedule.thinning {
+        if !go_on() {
+            return None;
+        }
         let round = Round { noise_precision, seed: schedule.seed, number: number as u64, side: 0 };
         let targets: Vec<f32> = values.iter().map(|value| value - level).collect();
         users.update((by_user, &targets), items.totals(), round);
@@ -87,7 +96,7 @@ pub(super) fn sample(ratings: &RatingMatrix, item_features: &[SparseRows], sched
             });
         }
     }
-    samples
+    Some(samples)
 }
 
 /// Draws the mean rating and the noise's precision given the vectors: flat prior, and Gamma(1/2, 1/2).
@@ -152,7 +161,7 @@ mod tests {
     #[test]
     fn finds_planted_taste() {
         let (ratings, held) = planted();
-        let samples = sample(&ratings, &[], SCHEDULE);
+        let samples = sample(&ratings, &[], SCHEDULE, &|| true).unwrap();
         assert_eq!(samples.len(), 20);
         // The noise is 0.3; levels alone leave 0.75.
         let rmse = rmse(&ratings, &held, &samples);
@@ -164,7 +173,7 @@ mod tests {
         let (ratings, _) = planted();
         let on = |n_threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-            pool.install(|| sample(&ratings, &[], SCHEDULE)).pop().unwrap()
+            pool.install(|| sample(&ratings, &[], SCHEDULE, &|| true)).unwrap().pop().unwrap()
         };
         let (one, three) = (on(1), on(3));
         assert_eq!((one.items, one.noise_precision), (three.items, three.noise_precision));
@@ -173,6 +182,14 @@ mod tests {
     #[test]
     fn no_ratings_give_no_samples() {
         let ratings = RatingMatrix::new(&Vocabulary::new([MovieId(1)]), Vec::new());
-        assert!(sample(&ratings, &[], SCHEDULE).is_empty());
+        assert!(sample(&ratings, &[], SCHEDULE, &|| true).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_round_is_the_longest_wait_for_an_end() {
+        let (n_asked, (ratings, _)) = (std::cell::Cell::new(0), planted());
+        let go_on = || n_asked.replace(n_asked.get() + 1) < 3;
+        assert!(sample(&ratings, &[], SCHEDULE, &go_on).is_none());
+        assert_eq!(n_asked.get(), 4);
     }
 }

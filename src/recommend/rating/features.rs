@@ -31,20 +31,35 @@ pub(super) struct Question<'a> {
     pub(super) hindsight: bool,
 }
 
-/// The prediction of the factorisation and the features, for each item.
-pub(super) fn features(predictors: &Predictors, question: Question<'_>, items: &[ItemIdx]) -> Vec<(f32, Vec<f32>)> {
+/// What is known of each item of a question.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Features {
+    /// The predictions of the factorisation.
+    pub(super) predictions: Vec<f32>,
+    /// The features, items × [`n_features`], row-major.
+    pub(super) values: Vec<f32>,
+}
+
+/// Features of each item.
+pub(super) fn n_features(hindsight: bool) -> usize {
+    if hindsight { N_HINDSIGHT } else { N_LOOKING_BACK }
+}
+
+/// The predictions of the factorisation and the features.
+pub(super) fn features(predictors: &Predictors, question: Question<'_>, items: &[ItemIdx]) -> Features {
     let shared = of_question(predictors, question);
     let neighbors = predictors.baseline.predict_many(question.history, items);
-    let of_item = |(&item, neighbors): (&ItemIdx, f32)| {
+    let mut values = Vec::with_capacity(items.len() * n_features(question.hindsight));
+    let mut predictions = Vec::with_capacity(items.len());
+    for (&item, neighbors) in items.iter().zip(neighbors) {
         let (prediction, variance) = question.person.predict(&predictors.samples, item.0);
         let figures = predictors.items[item.row()];
-        let mut features = Vec::with_capacity(N_HINDSIGHT);
-        features.extend([prediction, variance, neighbors - prediction]);
-        features.extend([log(figures.n as f32), figures.mean, figures.surprise]);
-        features.extend(&shared);
-        (prediction, features)
-    };
-    items.iter().zip(neighbors).map(of_item).collect()
+        values.extend([prediction, variance, neighbors - prediction]);
+        values.extend([log(figures.n as f32), figures.mean, figures.surprise]);
+        values.extend(&shared);
+        predictions.push(prediction);
+    }
+    Features { predictions, values }
 }
 
 /// The features that do not depend on the item.
@@ -128,14 +143,14 @@ mod tests {
     fn looking_back_does_not_see_what_comes_later() {
         let (catalogue, ratings) = sample::movies_and_ratings();
         let schedule = Schedule { burn_in: 2, samples: 3, thinning: 1, seed: 1 };
-        let (mut predictors, _) = Predictors::fit(&Arc::clone(&catalogue), &ratings, schedule);
+        let (mut predictors, _) = Predictors::fit(&Arc::clone(&catalogue), &ratings, schedule, &|| true).unwrap();
         predictors.has_times = true;
         let history = [RatedMovie { movie: MovieId(10), rating: Rating::new(4.0).unwrap(), timestamp: 100 }];
         let mut person =
             Person::place(&predictors.samples, &[(0, 100, 4.0), (1, 200, 2.0), (2, 300, 5.0), (3, 400, 1.0)]);
         let ask = |person: &Person, hindsight| {
             let question = Question { person, history: &history, asked_at: 200, hindsight };
-            features(&predictors, question, &[ItemIdx(4)]).remove(0).1
+            features(&predictors, question, &[ItemIdx(4)]).values
         };
         let (back, hindsight) = (ask(&person, false), ask(&person, true));
         assert_eq!((back.len(), hindsight.len()), (N_LOOKING_BACK, N_HINDSIGHT));

@@ -21,7 +21,7 @@ mod tests;
 use std::sync::Arc;
 
 use factorisation::Schedule;
-use features::{Question, features};
+use features::{Features, Question, features};
 use person::Person;
 use predictors::Predictors;
 use stack::{HeldOut, Stack};
@@ -93,19 +93,14 @@ impl RatingModel {
         let mut held = HeldOut::default();
         if ratings.len() >= MIN_RATINGS {
             for number in 0..options.stack_fits {
-                if !go_on() {
-                    return None;
-                }
                 if held.len() < ENOUGH_HELD {
-                    held.add(&catalogue, &ratings, (schedule, number as u64));
+                    held.add((&catalogue, &ratings), (schedule, number as u64), go_on);
                 }
             }
         }
-        let stack = held.stack(options.seed);
-        if !go_on() {
-            return None;
-        }
-        let (predictors, mut people) = Predictors::fit(&catalogue, &ratings, schedule);
+        // Whoever stopped it waits for no stack.
+        let stack = go_on().then(|| held.stack(options.seed))?;
+        let (predictors, mut people) = Predictors::fit(&catalogue, &ratings, schedule, go_on)?;
         if ratings.len() > MAX_PLACED_RATINGS {
             people = Vec::new();
         }
@@ -154,10 +149,9 @@ impl RatingModel {
         let asked_at = query.asked_at.unwrap_or(self.newest);
         let question = Question { person, history: &query.history, asked_at, hindsight };
         let (low, high) = self.scale;
-        features(&self.predictors, question, items)
-            .into_iter()
-            .map(|(prediction, features)| (prediction + self.stack.correction(&features, hindsight)).clamp(low, high))
-            .collect()
+        let Features { predictions, values } = features(&self.predictors, question, items);
+        let corrections = self.stack.corrections(&values, hindsight);
+        predictions.iter().zip(corrections).map(|(prediction, more)| (prediction + more).clamp(low, high)).collect()
     }
 
     /// The history by item, of several ratings of a movie the newest.

@@ -44,9 +44,15 @@ pub(super) struct Predictors {
 }
 
 impl Predictors {
-    /// Fits all, and places everybody who rated, in row order.
-    pub(super) fn fit(catalogue: &Arc<Catalogue>, ratings: &RatingMatrix, schedule: Schedule) -> (Self, Vec<Person>) {
-        let samples = sample(ratings, &[genres(catalogue), years(catalogue)], schedule);
+    /// Fits all, and places everybody who rated, in row order. Ends early, with nothing, when `go_on` says no; it is
+    /// asked every few seconds.
+    pub(super) fn fit(
+        catalogue: &Arc<Catalogue>,
+        ratings: &RatingMatrix,
+        schedule: Schedule,
+        go_on: &dyn Fn() -> bool,
+    ) -> Option<(Self, Vec<Person>)> {
+        let samples = sample(ratings, &[genres(catalogue), years(catalogue)], schedule, go_on)?;
         let people: Vec<Person> = (0..ratings.by_user().n_rows() as u32)
             .into_par_iter()
             .map(|row| {
@@ -59,14 +65,14 @@ impl Predictors {
         let (items, surprise) = item_figures(ratings, histories());
         let first_time = ratings.timestamps().next();
         let predictors = Self {
-            baseline: RatingBaseline::fit(Arc::clone(catalogue), ratings, NEIGHBORS),
+            baseline: RatingBaseline::fit_unless_stopped(Arc::clone(catalogue), ratings, NEIGHBORS, go_on)?,
             items,
             surprise,
             covariogram: Covariogram::fit(histories()),
             has_times: ratings.timestamps().any(|time| Some(time) != first_time),
             samples,
         };
-        (predictors, people)
+        Some((predictors, people))
     }
 }
 

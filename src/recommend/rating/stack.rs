@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::factorisation::Schedule;
-use super::features::{N_HINDSIGHT, N_LOOKING_BACK, Question, features};
+use super::features::{Features, N_HINDSIGHT, N_LOOKING_BACK, Question, features, n_features};
 use super::predictors::Predictors;
 use crate::domain::{Catalogue, Interaction, RatedMovie, Rating, RatingMatrix, UserIdx};
 use crate::math::{BoostedTrees, Examples, Random};
@@ -24,9 +24,10 @@ pub(super) struct Stack {
 }
 
 impl Stack {
-    /// What to add to the prediction of the factorisation, given the features of a question.
-    pub(super) fn correction(&self, features: &[f32], hindsight: bool) -> f32 {
-        if hindsight { self.hindsight.predict(features) } else { self.looking_back.predict(features) }
+    /// What to add to the predictions of the factorisation, given the features of a question.
+    pub(super) fn corrections(&self, features: &[f32], hindsight: bool) -> Vec<f32> {
+        let trees = if hindsight { &self.hindsight } else { &self.looking_back };
+        trees.predict(features, n_features(hindsight))
     }
 }
 
@@ -41,17 +42,19 @@ pub(super) struct HeldOut {
 }
 
 impl HeldOut {
-    /// Leaves ratings out, fits on the others, and notes the features of those left out.
+    /// Leaves ratings out, fits on the others, and notes the features of those left out; nothing of that when `go_on`
+    /// says no meanwhile.
     pub(super) fn add(
         &mut self,
-        catalogue: &Arc<Catalogue>,
-        ratings: &RatingMatrix,
+        (catalogue, ratings): (&Arc<Catalogue>, &RatingMatrix),
         (schedule, number): (Schedule, u64),
+        go_on: &dyn Fn() -> bool,
     ) {
         let mut random = Random::of(schedule.seed, [number, 3, 0]);
         let (kept, held) = divide(catalogue, ratings, &mut random);
         let seed = schedule.seed.wrapping_add(number + 1);
-        let (predictors, people) = Predictors::fit(catalogue, &kept, Schedule { seed, ..schedule });
+        let schedule = Schedule { seed, ..schedule };
+        let Some((predictors, people)) = Predictors::fit(catalogue, &kept, schedule, go_on) else { return };
         for of_user in held.chunk_by(|one, other| one.user == other.user) {
             let Some(user) = kept.user_idx(of_user[0].user) else { continue };
             let history: Vec<RatedMovie> = events(catalogue, &kept, user)
@@ -62,13 +65,12 @@ impl HeldOut {
                 let Some(item) = catalogue.item_idx(event.movie) else { continue };
                 let (person, asked_at) = (&people[user.row()], event.timestamp);
                 let question = Question { person, history: &history, asked_at, hindsight: true };
-                for (prediction, features) in features(&predictors, question, &[item]) {
-                    // A question in hindsight begins with what one that looks back sees.
-                    self.looking_back.extend(&features[..N_LOOKING_BACK]);
-                    self.hindsight.extend(features);
-                    self.residuals.push(event.rating.value() - prediction);
-                    self.is_validation.push(is_validation);
-                }
+                let Features { predictions, values } = features(&predictors, question, &[item]);
+                // A question in hindsight begins with what one that looks back sees.
+                self.looking_back.extend(&values[..N_LOOKING_BACK]);
+                self.hindsight.extend(values);
+                self.residuals.push(event.rating.value() - predictions[0]);
+                self.is_validation.push(is_validation);
             }
         }
     }
