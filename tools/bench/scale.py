@@ -6,7 +6,8 @@ At each size a data set is generated (see tools/bench/generate), imported into a
 served by a daemon of its own, without models; movies and people grow with the ratings, to 100,000
 and 200,000 at 30 million. Latencies are those of clients in a closed loop, each a process of its
 own, on the same machine; while the daemon still fits in the background, and after that. Titles are
-asked for as often as they are rated. Writes scale.json, scale.md and a picture per axis.
+asked for as often as they are rated. Writes scale.json, scale.md and a picture per axis; sizes that
+the folder has from an earlier run stay, so that one can be measured alone.
 """
 
 from __future__ import annotations
@@ -250,8 +251,9 @@ def rung(given: argparse.Namespace, ratings: int) -> Report:
         stamp = folder / "written"
         if not stamp.exists():
             stamp.write_text(str(generate(folder, sizes, Bars())))
-        report: Report = {"movies": sizes.movies, "users": sizes.users, "ratings": ratings}
+        report: Report = {"movies": sizes.movies, "users": sizes.users, "asked_for": ratings}
         report["ratings"] = int(stamp.read_text())
+        report["load_before"] = os.getloadavg()[0]
         report |= import_into(given.marquee, store, folder)
         report["import_per_s"] = report["ratings"] / report["import_s"]
         load_wanted = Load(given.clients, given.seconds)
@@ -274,6 +276,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("memory at the first answers, MB", "memory_at_first_answer_mb", "{:,.0f}"),
     ("memory, MB", "memory_mb", "{:,.0f}"),
     ("peak memory, MB", "memory_peak_mb", "{:,.0f}"),
+    ("load of the machine before", "load_before", "{:.1f}"),
 )
 
 
@@ -293,7 +296,7 @@ def table(reports: list[Report], given: argparse.Namespace) -> str:
     about = (
         f"Written by `tools/bench/scale` on {os.cpu_count()} cores ({platform.machine()}); "
         f"{given.clients} clients in a closed loop on the same machine, {given.seconds:g} s a "
-        f"route. Load of the machine before: {given.load_before:.1f}."
+        "route."
     )
     goals = (
         f"Goals at 30 million: import {GOALS['import_per_s']:,}/s, start {GOALS['start_s']:g} s, "
@@ -350,9 +353,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--keep", action="store_true", help="generated data, for another run")
     parser.add_argument("--marquee", required=True, metavar="FILE", help="default: built from here")
-    given = parser.parse_args()
-    given.load_before = os.getloadavg()[0]
-    return given
+    return parser.parse_args()
+
+
+def measured_before(out: Path) -> dict[int, Report]:
+    """By the ratings that were asked for."""
+    path = out / "scale.json"
+    reports = json.loads(path.read_text()) if path.exists() else []
+    return {report["asked_for"]: report for report in reports}
 
 
 def main() -> None:
@@ -361,10 +369,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="marquee-scale-") as temporary:
         given.work = given.work or Path(temporary)
         given.work.mkdir(parents=True, exist_ok=True)
-        reports = []
+        found = measured_before(given.out)
         for ratings in sorted(given.ratings):
             print(f"{ratings:,} ratings", file=sys.stderr)
-            reports.append(rung(given, ratings))
+            found[ratings] = rung(given, ratings)
+            reports = [found[size] for size in sorted(found)]
             # After each size, so that a run that is broken off leaves what it has.
             (given.out / "scale.json").write_text(json.dumps(reports, indent=1) + "\n")
             (given.out / "scale.md").write_text(table(reports, given))

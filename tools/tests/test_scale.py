@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.scale import rated, sizes_of, table
+from bench.scale import measured_before, rated, sizes_of, table
 from bench.synthetic import Sizes, generate
 
 SIZES = Sizes(movies=400, users=300, ratings=12_000, seed=7)
@@ -72,10 +72,16 @@ def test_the_table_has_a_column_for_each_size() -> None:
     both = {"user": route, "title": route}
     report: dict[str, Any] = {"routes": both, "while_fitting": both, "ratings": 1000}
     names = ["movies", "users", "import_per_s", "import_peak_mb", "store_mb", "start_s", "fitted_s"]
-    names += ["memory_at_first_answer_mb", "memory_mb", "memory_peak_mb"]
+    names += ["memory_at_first_answer_mb", "memory_mb", "memory_peak_mb", "load_before"]
     for name in names:
         report[name] = 12.0
-    given = argparse.Namespace(clients=8, seconds=1.0, load_before=0.0)
+    given = argparse.Namespace(clients=8, seconds=1.0)
     text = table([report, {**report, "ratings": 3000}], given)
     assert "| 1,000 ratings | 3,000 ratings |" in text
     assert "1.0 / 2.5 (4,000/s)" in text
+
+
+def test_sizes_measured_before_are_known_by_what_was_asked_for(tmp_path: Path) -> None:
+    assert measured_before(tmp_path) == {}
+    (tmp_path / "scale.json").write_text('[{"asked_for": 1000, "ratings": 990}]')
+    assert measured_before(tmp_path) == {1000: {"asked_for": 1000, "ratings": 990}}
