@@ -20,6 +20,9 @@ const BIAS_DAMPING: f32 = 5.0;
 const BIAS_ROUNDS: usize = 3;
 /// So many co-raters halve the doubt about a similarity.
 const SHRINKAGE: f32 = 25.0;
+/// Movies above which the popular ones are neighbours of so many that a history's rows of the turned table are longer
+/// than the rows of all candidates (at 100,000 movies some fifteen times).
+const MANY_MOVIES: usize = 20_000;
 /// Weight that an average rating is taken to have, so that one faint neighbour does not decide.
 const NEIGHBOR_DAMPING: f32 = 0.05;
 
@@ -77,9 +80,11 @@ impl RatingBaseline {
         !table.values().is_empty()
     }
 
-    /// The same, quicker for more movies at a time than a history has, and slower for fewer.
+    /// The same, quicker for more movies at a time than a history has, and slower for fewer; of a large catalogue as it is.
     pub fn for_many_movies(mut self) -> Self {
-        if let Table::ByMovie(table) = &self.table {
+        if let Table::ByMovie(table) = &self.table
+            && table.n_rows() <= MANY_MOVIES
+        {
             self.table = Table::ByRated(table.transposed());
         }
         self

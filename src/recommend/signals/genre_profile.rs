@@ -7,10 +7,12 @@ use super::{Profile, Signal};
 use crate::domain::Catalogue;
 use crate::math::SparseRows;
 
-/// Unit genre vectors of all movies.
+/// Unit genre vectors of all movies. Many share one: there are some hundred combinations of genres.
 #[derive(Clone, Debug)]
 pub struct GenreProfile {
-    by_movie: SparseRows,
+    combinations: SparseRows,
+    /// Which one each movie has.
+    of_movies: Vec<u32>,
 }
 
 impl GenreProfile {
@@ -28,14 +30,19 @@ impl GenreProfile {
             genres
         };
         let mut counts = vec![0_usize; names.len()];
-        let of_movies: Vec<Vec<usize>> = catalogue.movies().iter().map(genres_of).collect();
-        of_movies.iter().flatten().for_each(|&genre| counts[genre] += 1);
+        let genres: Vec<Vec<usize>> = catalogue.movies().iter().map(genres_of).collect();
+        genres.iter().flatten().for_each(|&genre| counts[genre] += 1);
         let rarity = |genre: usize| (catalogue.len() as f32 / counts[genre] as f32).ln();
-        let entries = (0_u32..).zip(&of_movies).flat_map(|(row, genres)| {
+        let mut combinations = genres.clone();
+        combinations.sort_unstable();
+        combinations.dedup();
+        let place = |genres: &Vec<usize>| combinations.partition_point(|other| other < genres) as u32;
+        let of_movies = genres.iter().map(place).collect();
+        let entries = (0_u32..).zip(&combinations).flat_map(|(row, genres)| {
             let norm = genres.iter().map(|&genre| rarity(genre).powi(2)).sum::<f32>().sqrt().max(1e-9);
             genres.iter().map(move |&genre| (row, genre as u32, rarity(genre) / norm))
         });
-        Self { by_movie: SparseRows::from_sorted(catalogue.len(), names.len(), entries) }
+        Self { combinations: SparseRows::from_sorted(combinations.len(), names.len(), entries), of_movies }
     }
 }
 
@@ -45,9 +52,9 @@ impl Signal for GenreProfile {
     }
 
     fn add_scores(&self, profile: &Profile, scores: &mut [f32]) {
-        let mut wanted = vec![0.0_f32; self.by_movie.n_columns()];
+        let mut wanted = vec![0.0_f32; self.combinations.n_columns()];
         for rated in &profile.items {
-            let (genres, weights) = self.by_movie.row(rated.item.row());
+            let (genres, weights) = self.combinations.row(self.of_movies[rated.item.row()] as usize);
             for (&genre, weight) in genres.iter().zip(weights) {
                 wanted[genre as usize] += rated.preference * weight;
             }
@@ -56,10 +63,14 @@ impl Signal for GenreProfile {
         if norm <= 0.0 {
             return;
         }
-        for (row, score) in scores.iter_mut().enumerate() {
-            let (genres, weights) = self.by_movie.row(row);
+        let fits = |combination: usize| {
+            let (genres, weights) = self.combinations.row(combination);
             let dot: f32 = genres.iter().zip(weights).map(|(&genre, weight)| wanted[genre as usize] * weight).sum();
-            *score += dot / norm;
+            dot / norm
+        };
+        let fits: Vec<f32> = (0..self.combinations.n_rows()).map(fits).collect();
+        for (score, &combination) in scores.iter_mut().zip(&self.of_movies) {
+            *score += fits[combination as usize];
         }
     }
 }
