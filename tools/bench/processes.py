@@ -24,7 +24,7 @@ POLL_S = 0.005
 PATIENCE_S = 600.0
 END_PATIENCE_S = 30.0
 # A service is at rest when it takes less than this share of one processor over so many seconds.
-REST_SHARE, REST_S = 0.02, 2.0
+REST_SHARE, REST_S = 0.02, 1.0
 
 
 @dataclass(frozen=True)

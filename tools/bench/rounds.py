@@ -138,6 +138,8 @@ def one_round(
     questions = asker.questions(case[0], n_prompts)
     for service in services:
         values, n_failed = measured(asker, service, case, (questions, seconds))
+        # A slow one still works on what its clients did not wait for: that is not the next one's.
+        service.wait_for_rest()
         yield Sample(service.program.name, *case, n_round, values, n_failed)
 
 
