@@ -4,7 +4,7 @@ Measures the recommendations and writes data/results.md with pictures beside it:
 page is written by hand. Without arguments MovieLens 100K is measured; each argument adds a data set
 that `marquee import` reads. Both temporal splits train a ranking model on the training part
 (LightGBM); rating prediction is measured on five shuffled folds, and on the first of them both
-architectures of the rating network (PyTorch). Takes some ten minutes for each data set.
+architectures of the rating network (PyTorch). Takes half an hour to an hour for each data set.
 
   --splits DIR    only writes the splits: DIR/movielens-100k-user/train.csv and test.csv, …-global,
                   and the same for each NAME. For whoever wants to make lists with another system.
