@@ -20,7 +20,7 @@ const ROW_SHARE: f64 = 0.7;
 const MAX_TREES: usize = 400;
 /// Trees without progress on the validation rows after which growing ends.
 const PATIENCE: usize = 40;
-/// Rows that are predicted side by side.
+/// Rows that go down a tree side by side.
 const LANES: usize = 8;
 
 /// Rows of features with a target each.
@@ -64,21 +64,25 @@ impl BoostedTrees {
         Self::grow(&table, examples, (&all, &[]), (seed, n_trees)).0
     }
 
-    /// The sum of the trees for each row of `n_features`. Several rows go down a tree side by side: the processor waits
-    /// for the nodes of all of them at once.
+    /// The sum of the trees for each row of `n_features`.
     pub fn predict(&self, features: &[f32], n_features: usize) -> Vec<f32> {
         let mut sums = vec![0.0; features.len() / n_features];
-        let (rows, sums_of_lanes) = (features.chunks(LANES * n_features), sums.chunks_mut(LANES));
-        for (rows, sums) in rows.zip(sums_of_lanes) {
-            for &root in &self.roots {
-                let mut at = [root; LANES];
-                while self.descend(&mut at[..sums.len()], (rows, n_features)) {}
-                for (sum, &at) in sums.iter_mut().zip(&at) {
-                    *sum += self.nodes[at as usize].value;
-                }
-            }
+        for &root in &self.roots {
+            self.add(root, (features, n_features), (&mut sums, 1.0));
         }
         sums
+    }
+
+    /// Adds to the sum of each row a tree's value times a factor. Several rows go down side by side: the processor waits
+    /// for the nodes of all of them at once.
+    fn add(&self, root: u32, (features, n_features): (&[f32], usize), (sums, factor): (&mut [f32], f32)) {
+        for (rows, sums) in features.chunks(LANES * n_features).zip(sums.chunks_mut(LANES)) {
+            let mut at = [root; LANES];
+            while self.descend(&mut at[..sums.len()], (rows, n_features)) {}
+            for (sum, at) in sums.iter_mut().zip(at) {
+                *sum += factor * self.nodes[at as usize].value;
+            }
+        }
     }
 
     /// Goes one step down with each row; whether any was not at its leaf yet.
@@ -91,18 +95,6 @@ impl BoostedTrees {
             *at = next;
         }
         has_moved
-    }
-
-    fn leaf(&self, root: u32, features: &[f32]) -> f32 {
-        let mut at = root;
-        loop {
-            let node = &self.nodes[at as usize];
-            let next = node.branches[usize::from(features[node.feature as usize] > node.value)];
-            if next == at {
-                return node.value;
-            }
-            at = next;
-        }
     }
 
     /// Grows trees; returns them and the number that was best for the held rows.
@@ -125,9 +117,7 @@ impl BoostedTrees {
             }
             trees.add_tree(table, &errors, (sampled, &features));
             let root = trees.roots[number];
-            for (row, error) in errors.iter_mut().enumerate() {
-                *error -= trees.leaf(root, &examples.features[row * table.n_features..][..table.n_features]);
-            }
+            trees.add(root, (examples.features, table.n_features), (&mut errors, -1.0));
             let now = squares(&errors);
             if now < best.0 {
                 best = (now, number + 1);

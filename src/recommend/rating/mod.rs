@@ -94,7 +94,7 @@ impl RatingModel {
         if ratings.len() >= MIN_RATINGS {
             for number in 0..options.stack_fits {
                 if held.len() < ENOUGH_HELD {
-                    held.add((&catalogue, &ratings), (schedule, number as u64), go_on);
+                    held.add((&catalogue, &ratings), (schedule, number as u64), go_on)?;
                 }
             }
         }

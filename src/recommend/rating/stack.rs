@@ -42,19 +42,19 @@ pub(super) struct HeldOut {
 }
 
 impl HeldOut {
-    /// Leaves ratings out, fits on the others, and notes the features of those left out; nothing of that when `go_on`
-    /// says no meanwhile.
+    /// Leaves ratings out, fits on the others, and notes the features of those left out. Ends early, with nothing, when
+    /// `go_on` says no.
     pub(super) fn add(
         &mut self,
         (catalogue, ratings): (&Arc<Catalogue>, &RatingMatrix),
         (schedule, number): (Schedule, u64),
         go_on: &dyn Fn() -> bool,
-    ) {
+    ) -> Option<()> {
         let mut random = Random::of(schedule.seed, [number, 3, 0]);
         let (kept, held) = divide(catalogue, ratings, &mut random);
         let seed = schedule.seed.wrapping_add(number + 1);
         let schedule = Schedule { seed, ..schedule };
-        let Some((predictors, people)) = Predictors::fit(catalogue, &kept, schedule, go_on) else { return };
+        let (predictors, people) = Predictors::fit(catalogue, &kept, schedule, go_on)?;
         for of_user in held.chunk_by(|one, other| one.user == other.user) {
             let Some(user) = kept.user_idx(of_user[0].user) else { continue };
             let history: Vec<RatedMovie> = events(catalogue, &kept, user)
@@ -73,6 +73,7 @@ impl HeldOut {
                 self.is_validation.push(is_validation);
             }
         }
+        Some(())
     }
 
     /// Fits the trees.
