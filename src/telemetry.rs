@@ -168,6 +168,10 @@ fn describe() {
         "marquee_remembered_answers_total",
         "Questions for people, by whether the answer was known."
     );
+    metrics::describe_counter!(
+        "marquee_prepared_answers_total",
+        "Answers that were made before anybody asked, for people and movies."
+    );
     metrics::describe_counter!("marquee_remembered_replies_total", "Texts and titles, by whether the reply was known.");
     metrics::describe_counter!("marquee_encoder_runs_total", "Runs of the text encoder.");
     metrics::describe_counter!("marquee_encoder_texts_total", "Texts of these runs, several of which may share one.");

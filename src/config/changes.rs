@@ -42,7 +42,7 @@ impl Config {
         ]
     }
 
-    fn after_restart(&self, next: &Self) -> [(&'static str, bool); 12] {
+    fn after_restart(&self, next: &Self) -> [(&'static str, bool); 13] {
         let (artifacts, next_artifacts) = (&self.artifacts, &next.artifacts);
         [
             ("store.data_dir", self.data_dir == next.data_dir),
@@ -56,6 +56,10 @@ impl Config {
             (
                 "search.embedding_text, recommend.predicted_rating",
                 (self.embedding_text, self.predicted_rating) == (next.embedding_text, next.predicted_rating),
+            ),
+            (
+                "recommend.refit_minutes, recommend.prepare_answers",
+                (self.refit_interval, self.prepare_answers) == (next.refit_interval, next.prepare_answers),
             ),
             ("http.listen", self.http.listen == next.http.listen),
             ("http.request_timeout_ms", self.http.request_timeout == next.http.request_timeout),

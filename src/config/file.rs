@@ -72,6 +72,7 @@ pub(super) struct SearchSection {
 pub(super) struct RecommendSection {
     pub(super) predicted_rating: String,
     pub(super) refit_minutes: u64,
+    pub(super) prepare_answers: bool,
 }
 
 #[derive(Debug, Deserialize)]

@@ -68,6 +68,8 @@ pub struct Config {
     pub predicted_rating: RatingPredictor,
     /// How often what people changed is taken into the fitted methods; `None`: at the next start.
     pub refit_interval: Option<Duration>,
+    /// Whether answers are made before anybody asks.
+    pub prepare_answers: bool,
     /// The server.
     pub http: HttpConfig,
     /// How log lines look.
@@ -258,6 +260,7 @@ impl Config {
                 0 => None,
                 minutes => Some(Duration::from_secs(60 * minutes as u64)),
             },
+            prepare_answers: raw.recommend.prepare_answers,
             http: check_http(&raw.http)?,
             log_format: match raw.log.format.as_str() {
                 "text" => LogFormat::Text,

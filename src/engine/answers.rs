@@ -1,100 +1,134 @@
 //! What the answers have in common: synchronous code that reads one snapshot.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::EngineError;
-use super::answer_memory::Asked;
 use super::desk::Desk;
-use super::list::{List, Row, Source, SourceKind, Taste, list, tastes_of};
+use super::list::{Row, Source, SourceKind, asked_at, histories, list};
+use super::list_memory::{Asked, Cursor, Kept, Prediction, SHORT_LIST};
 use super::question::{LONGEST_LIST, Page, Question, Recommendations, RecommendedMovie};
 use super::reasons::explain;
 use super::search::ReadPrompt;
 use super::snapshot::{Base, Snapshot};
-use crate::domain::{Embedding, ItemIdx, MovieId, Query, ScoredItem};
+use crate::domain::{Embedding, ItemIdx, MovieId, Query, RatedMovie, ScoredItem, UserId};
 use crate::recommend::{PortError, RecommendError, Scorer, recommend_in_turn};
 
 /// Movies for a question.
 pub(super) fn recommend(desk: &Desk, question: &Question, page: &Page) -> Result<Recommendations, EngineError> {
-    let tastes = || tastes_of(desk, question, LONGEST_LIST);
-    let make_list = |tastes| list(desk, question, (LONGEST_LIST, tastes));
-    if page.cursor.is_some() || page.explain {
-        return cut(desk, (question, page), || make_list(tastes()?));
-    }
-    let make = |tastes| cut(desk, (question, page), || make_list(tastes));
-    remembered(desk, (question, page.n, true), tastes()?, make)
+    let asked = asked(desk, question, LONGEST_LIST);
+    let (kept, start) = match &page.cursor {
+        None => (list_for(desk, asked)?, 0),
+        Some(cursor) => further(desk, &asked, cursor)?,
+    };
+    let n_rows = kept.list.rows.len();
+    let start = start.min(n_rows);
+    let end = start.saturating_add(page.n).min(n_rows);
+    let cursor = Cursor { generation: desk.snapshot.generation, key: kept.key, start: end };
+    let next = (end < n_rows).then(|| cursor.to_string());
+    Ok(Recommendations { next, ..answer(desk, &kept, (start..end, page.explain))? })
 }
 
-/// A page of the list that `make` makes, unless it is kept.
-fn cut(
-    desk: &Desk,
-    (question, page): (&Question, &Page),
-    make: impl FnOnce() -> Result<List, EngineError>,
-) -> Result<Recommendations, EngineError> {
-    let cut = desk.shared.pages.cut(desk.snapshot.generation, (question, page), make)?;
-    let recommended = answer(desk, &cut.list, (cut.rows(), page.explain))?;
-    Ok(Recommendations { next: cut.next, ..recommended })
-}
-
-/// The same for the first `n` alone, which need not be kept for further pages.
+/// The same for the first `n` alone, without further pages.
 pub(super) fn recommend_first(
     desk: &Desk,
     question: &Question,
     (n, explained): (usize, bool),
 ) -> Result<Recommendations, EngineError> {
-    let make = |tastes| {
-        let list = list(desk, question, (n, tastes))?;
-        answer(desk, &list, (&list.rows, explained))
-    };
-    let tastes = tastes_of(desk, question, n)?;
-    if explained { make(tastes) } else { remembered(desk, (question, n, false), tastes, make) }
+    let length = if n <= SHORT_LIST { SHORT_LIST } else { LONGEST_LIST };
+    let kept = list_for(desk, asked(desk, question, length))?;
+    answer(desk, &kept, (0..n.min(kept.list.rows.len()), explained))
 }
 
-/// The answer that this generation gave before to the same question and histories; else what `make` makes of them.
-fn remembered(
-    desk: &Desk,
-    (question, n, has_pages): (&Question, usize, bool),
-    tastes: Vec<Taste>,
-    make: impl FnOnce(Vec<Taste>) -> Result<Recommendations, EngineError>,
-) -> Result<Recommendations, EngineError> {
-    let memory = &desk.snapshot.answers;
-    let asked_at = tastes.first().and_then(|taste| taste.query.asked_at);
-    let asked = Asked { question: Question { asked_at, ..question.clone() }, n, has_pages };
-    let key = asked.key(tastes.iter().map(|taste| taste.query.history.as_slice()));
-    // A first page is good as long as the next one can be had.
-    let is_good = |known: &Recommendations| known.next.as_ref().is_none_or(|cursor| desk.shared.pages.keeps(cursor));
-    if let Some(known) = memory.get(key, &asked).filter(is_good) {
-        return Ok(known);
+/// Makes what a person is answered who asks for nothing in particular; whether it was not there yet.
+pub(super) fn prepare(desk: &Desk, user: UserId) -> Result<bool, EngineError> {
+    let asked = asked(desk, &Question { people: vec![user], ..Question::default() }, SHORT_LIST);
+    let histories = histories(desk, &asked.question)?;
+    let key = asked.key(&histories);
+    if desk.snapshot.lists.get(key, &asked).is_some() {
+        return Ok(false);
     }
-    let answer = make(tastes)?;
-    memory.keep(key, asked, &answer);
-    Ok(answer)
+    let kept = make(desk, (key, asked), histories)?;
+    predictions(desk, &kept, 0..kept.list.rows.len())?;
+    Ok(true)
 }
 
-fn answer(desk: &Desk, list: &List, (rows, explained): (&[Row], bool)) -> Result<Recommendations, EngineError> {
-    let snapshot = &desk.snapshot;
-    let found = |row: &Row| RecommendedMovie::find(snapshot, row.movie, (row.score, row.method));
-    let (mut movies, rows): (Vec<RecommendedMovie>, Vec<Row>) =
-        rows.iter().filter_map(|row| Some((found(row)?, row.clone()))).unzip();
-    // A list that is ordered by predicted rating shows the ratings that order it.
-    let (low, high) = snapshot.base.ratings.scale();
-    for (movie, row) in movies.iter_mut().zip(&rows) {
-        if let [Source { kind: SourceKind::Prediction, .. }] = row.sources.as_slice() {
-            movie.predicted_rating = Some((row.score.clamp(low, high), row.method));
-        }
+/// A question as it is told apart from others.
+fn asked(desk: &Desk, question: &Question, length: usize) -> Asked {
+    let asked_at = Some(asked_at(desk, question));
+    Asked { question: Question { asked_at, ..question.clone() }, length }
+}
+
+/// The list that this generation made before for the same question and histories; else a new one.
+fn list_for(desk: &Desk, asked: Asked) -> Result<Arc<Kept>, EngineError> {
+    let histories = histories(desk, &asked.question)?;
+    let key = asked.key(&histories);
+    let known = desk.snapshot.lists.get(key, &asked);
+    let outcome = if known.is_some() { "hit" } else { "miss" };
+    metrics::counter!("marquee_remembered_answers_total", "outcome" => outcome).increment(1);
+    known.map_or_else(|| make(desk, (key, asked), histories), Ok)
+}
+
+fn make(desk: &Desk, (key, asked): (u64, Asked), histories: Vec<Vec<RatedMovie>>) -> Result<Arc<Kept>, EngineError> {
+    let list = list(desk, &asked.question, (asked.length, histories))?;
+    Ok(desk.snapshot.lists.keep(key, asked, list))
+}
+
+/// The list that a further page is asked of, and where the page begins.
+fn further(desk: &Desk, asked: &Asked, cursor: &str) -> Result<(Arc<Kept>, usize), EngineError> {
+    let unfit = |why: &str| EngineError::Unfit(why.to_owned());
+    let cursor = Cursor::parse(cursor).ok_or_else(|| unfit("The cursor is not one of this daemon's."))?;
+    let is_current = cursor.generation == desk.snapshot.generation;
+    let kept = desk.snapshot.lists.long(cursor.key).filter(|_| is_current).ok_or(EngineError::CursorExpired)?;
+    if kept.asked != *asked {
+        return Err(unfit("The cursor belongs to another question; send it with the question that gave it."));
     }
-    if let [taste] = list.tastes.as_slice() {
-        predict_ratings(snapshot, &taste.query, &mut movies)?;
-    }
-    if explained {
-        for (movie, reasons) in movies.iter_mut().zip(explain(desk, list, &rows)?) {
-            movie.reasons = Some(reasons);
-        }
+    Ok((kept, cursor.start))
+}
+
+/// Rows of a list as an answer.
+fn answer(desk: &Desk, kept: &Kept, (shown, explained): (Range<usize>, bool)) -> Result<Recommendations, EngineError> {
+    let (snapshot, list) = (&desk.snapshot, &kept.list);
+    let rows = &list.rows[shown.clone()];
+    let mut reasons = if explained { explain(desk, list, rows)?.into_iter() } else { Vec::new().into_iter() };
+    let mut movies = Vec::with_capacity(rows.len());
+    for (row, predicted_rating) in rows.iter().zip(predictions(desk, kept, shown)?) {
+        let reasons = reasons.next();
+        let found = RecommendedMovie::find(snapshot, row.movie, (row.score, row.method));
+        movies.extend(found.map(|found| RecommendedMovie { predicted_rating, reasons, ..found }));
     }
     let prompt = list.asked.clone().map(|understood| {
         let wishes = understood.wishes(&snapshot.base.catalogue);
         ReadPrompt { understood, wishes }
     });
     Ok(Recommendations { movies, cold_start: list.cold_start, prompt, next: None })
+}
+
+/// Predicted ratings of rows, which the list keeps.
+fn predictions(desk: &Desk, kept: &Kept, shown: Range<usize>) -> Result<Vec<Prediction>, EngineError> {
+    let snapshot = &desk.snapshot;
+    kept.predictions(shown, |rows| {
+        // A list that is ordered by predicted rating shows the ratings that order it.
+        let (low, high) = snapshot.base.ratings.scale();
+        let ordering = |row: &Row| {
+            let is_ordered = matches!(&*row.sources, [Source { kind: SourceKind::Prediction, .. }]);
+            is_ordered.then(|| (row.score.clamp(low, high), row.method))
+        };
+        let mut predictions: Vec<Prediction> = rows.iter().map(ordering).collect();
+        if let [taste] = kept.list.tastes.as_slice() {
+            let item = |row: &Row| snapshot.base.catalogue.item_idx(row.movie);
+            let unrated = predictions.iter_mut().zip(rows).filter(|(prediction, _)| prediction.is_none());
+            let (unrated, items): (Vec<&mut Prediction>, Vec<ItemIdx>) =
+                unrated.filter_map(|(prediction, row)| Some((prediction, item(row)?))).unzip();
+            if !items.is_empty() {
+                let (ratings, by) = predicted(snapshot, &taste.query, &items)?;
+                for (prediction, rating) in unrated.into_iter().zip(ratings) {
+                    *prediction = Some((rating, by));
+                }
+            }
+        }
+        Ok(predictions)
+    })
 }
 
 pub(super) fn recommend_error(error: RecommendError) -> EngineError {
@@ -113,22 +147,6 @@ pub(super) fn scored_in_turn(
     let found = recommend_in_turn(scorers, &base.catalogue, query).map_err(recommend_error)?;
     let plain = |(ScoredItem { movie, score }, name): (ScoredItem, &'static str)| (movie, score.value(), name);
     Ok(found.into_iter().map(plain).collect())
-}
-
-/// Ratings of the movies that have none yet and that the fitted models know.
-fn predict_ratings(snapshot: &Snapshot, query: &Query, movies: &mut [RecommendedMovie]) -> Result<(), EngineError> {
-    let base = &snapshot.base;
-    let unrated = movies.iter_mut().filter(|movie| movie.predicted_rating.is_none());
-    let known = unrated.filter_map(|movie| Some((base.catalogue.item_idx(movie.movie().id)?, movie)));
-    let (items, known): (Vec<ItemIdx>, Vec<&mut RecommendedMovie>) = known.unzip();
-    if items.is_empty() {
-        return Ok(());
-    }
-    let (ratings, by) = predicted(snapshot, query, &items)?;
-    for (movie, rating) in known.into_iter().zip(ratings) {
-        movie.predicted_rating = Some((rating, by));
-    }
-    Ok(())
 }
 
 /// Ratings by the best there is: the model fitted from the store, unless the settings leave it out, the network, neighbours.

@@ -69,7 +69,7 @@ impl SnapshotCell {
             return None;
         }
         next.generation += 1;
-        next.answers = Arc::default();
+        (next.lists, next.similar) = Default::default();
         metrics::gauge!("marquee_generation").set(next.generation as f64);
         self.current.store(Some(Arc::new(next)));
         Some(current)

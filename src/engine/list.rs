@@ -5,11 +5,12 @@
 //! explanation takes apart again.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::EngineError;
 use super::answers::{recommend_error, scored_in_turn};
 use super::desk::Desk;
-use super::question::{LONGEST_LIST, Question, RankBy};
+use super::question::{Question, RankBy};
 use crate::domain::{ItemIdx, MovieId, Query, RatedMovie, Rating, UserId};
 use crate::recommend::{HouseholdRule, RecommendError, Scorer, Scores, diversify, range, rank};
 use crate::understand::Understood;
@@ -55,10 +56,10 @@ pub(super) struct Row {
     pub(super) movie: MovieId,
     pub(super) score: f32,
     pub(super) method: &'static str,
-    /// The sources that make up its score.
-    pub(super) sources: Vec<Source>,
+    /// The sources that make up its score. Rows that have the same share them.
+    pub(super) sources: Arc<[Source]>,
     /// What each of several people would give it.
-    pub(super) people: Vec<f32>,
+    pub(super) people: Box<[f32]>,
 }
 
 /// The list, with what is needed to explain it.
@@ -77,19 +78,19 @@ struct Wanted<'a> {
     length: usize,
 }
 
-/// Everybody's history with what the question brings along, for a list that is at most so long. Nobody leaves out less
-/// than all.
-pub(super) fn tastes_of(desk: &Desk, question: &Question, length: usize) -> Result<Vec<Taste>, EngineError> {
-    Wanted::of(desk, question, length).tastes()
+/// What the people of a question rated, in their order.
+pub(super) fn histories(desk: &Desk, question: &Question) -> Result<Vec<Vec<RatedMovie>>, EngineError> {
+    question.people.iter().map(|&user| desk.history(user)).collect()
 }
 
-/// The list for a question and its tastes, at most so long.
+/// The list for a question and its people's histories, at most so long.
 pub(super) fn list(
     desk: &Desk,
     question: &Question,
-    (length, tastes): (usize, Vec<Taste>),
+    (length, histories): (usize, Vec<Vec<RatedMovie>>),
 ) -> Result<List, EngineError> {
-    let wanted = Wanted::of(desk, question, length);
+    let wanted = Wanted { desk, question, length };
+    let tastes = wanted.tastes(histories);
     let asked = question.prompt.as_ref().map(|prompt| wanted.understand(prompt));
     let has_taste = tastes.iter().any(|taste| !taste.query.history.is_empty());
     let mut rows = match (&asked, question.rank_by) {
@@ -111,56 +112,80 @@ pub(super) fn list(
 }
 
 impl Row {
-    /// A row with one source whose score ranks as it is.
-    fn alone(movie: MovieId, score: f32, (method, kind): (&'static str, SourceKind)) -> Self {
-        let sources = vec![Source { kind, scale: 1.0, offset: 0.0 }];
-        Self { movie, score, method, sources, people: Vec::new() }
+    /// What it takes, shared parts counted once for each row.
+    pub(super) fn n_bytes(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.sources) + size_of_val(&*self.people)
     }
 }
 
-impl<'a> Wanted<'a> {
-    fn of(desk: &'a Desk, question: &'a Question, length: usize) -> Self {
-        Self { desk, question, length: length.min(LONGEST_LIST) }
+impl Taste {
+    /// What it takes.
+    pub(super) fn n_bytes(&self) -> usize {
+        let Query { history, excluded, .. } = &self.query;
+        size_of::<Self>() + size_of_val(history.as_slice()) + excluded.capacity() * size_of::<(MovieId, u64)>()
     }
+}
 
+/// Makes rows of one source, whose scores rank as they are.
+fn rows_of<'a>(
+    kind: SourceKind,
+    scored: impl IntoIterator<Item = (MovieId, f32, &'static str)> + 'a,
+) -> impl Iterator<Item = Row> + 'a {
+    let sources: Arc<[Source]> = Arc::new([Source { kind, scale: 1.0, offset: 0.0 }]);
+    let row = move |(movie, score, method)| Row {
+        movie,
+        score,
+        method,
+        sources: Arc::clone(&sources),
+        people: Box::default(),
+    };
+    scored.into_iter().map(row)
+}
+
+/// When a question is taken to be asked: after the newest rating known, time stands still, as nothing is known to have
+/// changed since.
+pub(super) fn asked_at(desk: &Desk, question: &Question) -> i64 {
+    let newest = desk.snapshot.base.ratings.newest();
+    question.asked_at.map_or(newest, |asked_at| asked_at.min(newest))
+}
+
+impl Wanted<'_> {
     /// The query without anybody's taste.
     fn query(&self) -> Query {
-        let Question { filter, excluded, include_seen, asked_at, .. } = self.question;
+        let Question { filter, excluded, include_seen, .. } = self.question;
         let snapshot = &self.desk.snapshot;
-        let newest = snapshot.base.ratings.newest();
         Query {
             filter: filter.clone(),
             include_seen: *include_seen,
             excluded: excluded.iter().copied().chain(snapshot.overlay.removed.iter().copied()).collect(),
-            // After the newest rating known, time stands still: nothing is known to have changed since.
-            asked_at: Some(asked_at.map_or(newest, |asked_at| asked_at.min(newest))),
+            asked_at: Some(asked_at(self.desk, self.question)),
             // Movies that are not any more as the base has them may fall out at the end.
             n: self.length + snapshot.overlay.len(),
             ..Query::default()
         }
     }
 
-    fn tastes(&self) -> Result<Vec<Taste>, EngineError> {
+    /// Everybody's history with what the question brings along. Nobody leaves out less than all.
+    fn tastes(&self, histories: Vec<Vec<RatedMovie>>) -> Vec<Taste> {
         let given = self.given();
-        let people: Vec<Option<UserId>> = match self.question.people.as_slice() {
-            [] => vec![None],
-            people => people.iter().copied().map(Some).collect(),
-        };
-        let mut tastes = Vec::with_capacity(people.len());
-        for user in people {
-            let stored = user.map_or(Ok(Vec::new()), |user| self.desk.history(user))?;
+        let taste = |(user, stored): (Option<UserId>, Vec<RatedMovie>)| {
             let is_given = |movie: MovieId| given.iter().any(|rated: &RatedMovie| rated.movie == movie);
             let stored = stored.into_iter().filter(|rated| !is_given(rated.movie));
             let history = stored.chain(given.iter().copied()).collect();
-            tastes.push(Taste { user, query: Query { user, history, ..self.query() } });
-        }
+            Taste { user, query: Query { user, history, ..self.query() } }
+        };
+        let people = self.question.people.iter().copied().map(Some);
+        let mut tastes: Vec<Taste> = match self.question.people.as_slice() {
+            [] => vec![taste((None, Vec::new()))],
+            _ => people.zip(histories).map(taste).collect(),
+        };
         let seen: HashSet<MovieId> = tastes.iter().flat_map(|taste| taste.query.seen()).collect();
         if tastes.len() > 1 {
             for taste in &mut tastes {
                 taste.query.excluded.extend(&seen);
             }
         }
-        Ok(tastes)
+        tastes
     }
 
     /// What the question brings along, as if it had been rated last. Liked counts before rated, disliked before liked.
@@ -201,8 +226,8 @@ impl<'a> Wanted<'a> {
             query.excluded.extend(everybody.flat_map(|taste| taste.query.seen()));
             super::search::prompt_rows(&self.desk.snapshot, asked, &query)?
         };
-        let alone = |(movie, score): (MovieId, f32)| Row::alone(movie, score, (name, SourceKind::Prompt));
-        let mut rows: Vec<Row> = found.into_iter().map(alone).collect();
+        let found = found.into_iter().map(|(movie, score)| (movie, score, name));
+        let mut rows: Vec<Row> = rows_of(SourceKind::Prompt, found).collect();
         if let Some(tastes) = tastes {
             self.heed(&mut rows, tastes)?;
         }
@@ -231,20 +256,23 @@ impl<'a> Wanted<'a> {
                 scaled(SourceKind::Taste(place), range(values), weight)
             })
             .collect();
+        let prompt_alone: Arc<[Source]> = Arc::new([prompt]);
         for row in &mut *rows {
             row.score = prompt.of(row.score);
-            row.sources = vec![prompt];
+            row.sources = Arc::clone(&prompt_alone);
             row.method = "taste-and-prompt";
         }
         let pool = &mut rows[..n_pool];
         for row in &mut *pool {
             let Some(item) = base.catalogue.item_idx(row.movie) else { continue };
+            let mut of_row = vec![prompt];
             for (source, scores) in sources.iter().zip(&by_taste) {
                 if let Some(score) = scores.get(item) {
                     row.score += source.of(score.value());
-                    row.sources.push(*source);
+                    of_row.push(*source);
                 }
             }
+            row.sources = of_row.into();
         }
         // What fits the prompt less than the pool comes behind it, in the order of the prompt alone.
         sort(pool);
@@ -274,10 +302,7 @@ impl<'a> Wanted<'a> {
         let scorer: &dyn Scorer = hybrid.as_ref().map_or(&base.profile_knn, |hybrid| hybrid);
         let Some(taste) = tastes.first().filter(|taste| !taste.query.history.is_empty()) else { return Ok(Vec::new()) };
         let found = scored_in_turn(base, &taste.query, &[scorer])?;
-        Ok(found
-            .into_iter()
-            .map(|(movie, score, name)| Row::alone(movie, score, (name, SourceKind::Taste(0))))
-            .collect())
+        Ok(rows_of(SourceKind::Taste(0), found).collect())
     }
 
     /// Movies that all can live with, or that please most on average.
@@ -307,7 +332,7 @@ impl<'a> Wanted<'a> {
             let pleased: Vec<f32> = (scales.iter().zip(&by_taste))
                 .map(|(scale, scores)| scores.get(item).map_or(0.0, |score| scale.of(score.value())))
                 .collect();
-            let (score, sources) = match self.question.household {
+            let (score, sources): (f32, Arc<[Source]>) = match self.question.household {
                 HouseholdRule::Average => {
                     let share = |scale: &Source| Source { scale: scale.scale / n, offset: scale.offset / n, ..*scale };
                     (pleased.iter().sum::<f32>() / n, scales.iter().map(share).collect())
@@ -315,11 +340,11 @@ impl<'a> Wanted<'a> {
                 HouseholdRule::LeastMisery => {
                     let least = (0..pleased.len()).min_by(|&left, &right| pleased[left].total_cmp(&pleased[right]));
                     let least = least.unwrap_or(0);
-                    (pleased[least], vec![scales[least]])
+                    (pleased[least], Arc::new([scales[least]]))
                 }
             };
             let movie = catalogue.movie(item).id;
-            rows.push(Row { movie, score, method: "household", sources, people: pleased });
+            rows.push(Row { movie, score, method: "household", sources, people: pleased.into() });
         }
         sort(&mut rows);
         Ok(rows)
@@ -331,8 +356,7 @@ impl<'a> Wanted<'a> {
         let scorer: &dyn Scorer = snapshot.network.as_ref().map_or(snapshot.baseline(), |network| &network.ranking);
         let Some(taste) = tastes.first() else { return Ok(Vec::new()) };
         let found = scored_in_turn(&snapshot.base, &taste.query, &[scorer])?;
-        let row = |(movie, score, name)| Row::alone(movie, score, (name, SourceKind::Prediction));
-        Ok(found.into_iter().map(row).collect())
+        Ok(rows_of(SourceKind::Prediction, found).collect())
     }
 
     /// Orders rows by predicted rating; movies too new to be predicted come last.
@@ -341,9 +365,8 @@ impl<'a> Wanted<'a> {
         rows.retain(|row| base.catalogue.item_idx(row.movie).is_some());
         let items: Vec<ItemIdx> = rows.iter().filter_map(|row| base.catalogue.item_idx(row.movie)).collect();
         let (ratings, by) = super::answers::predicted(&self.desk.snapshot, query, &items)?;
-        for (row, rating) in rows.iter_mut().zip(ratings) {
-            *row = Row::alone(row.movie, rating, (by, SourceKind::Prediction));
-        }
+        let predicted = rows.iter().zip(ratings).map(|(row, rating)| (row.movie, rating, by));
+        *rows = rows_of(SourceKind::Prediction, predicted).collect();
         sort(rows);
         Ok(())
     }
@@ -367,8 +390,7 @@ impl<'a> Wanted<'a> {
         query.excluded.extend(rows.iter().map(|row| row.movie));
         query.n = query.n.saturating_sub(rows.len());
         let Ok(found) = scored_in_turn(base, &query, &[popularity]) else { return };
-        let row = |(movie, score, name)| Row::alone(movie, score, (name, SourceKind::Everybody));
-        rows.extend(found.into_iter().map(row));
+        rows.extend(rows_of(SourceKind::Everybody, found));
     }
 
     /// Whether a movie is still an answer as it is now.
@@ -400,4 +422,12 @@ fn scaled(kind: SourceKind, (low, high): (f32, f32), weight: f32) -> Source {
 /// Best first, ties by ascending id.
 fn sort(rows: &mut [Row]) {
     rows.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.movie.cmp(&right.movie)));
+}
+
+#[cfg(test)]
+impl Row {
+    /// A row that nobody asks for its sources.
+    pub(super) fn plain(movie: MovieId, score: f32, method: &'static str) -> Self {
+        Self { movie, score, method, sources: Arc::default(), people: Box::default() }
+    }
 }

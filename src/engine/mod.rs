@@ -3,7 +3,6 @@
 //! A request takes a permit (none free: refused at once), loads the snapshot once, and is answered by synchronous code
 //! on the blocking pool. Loading, embedding and reloading happen on threads of their own and end in one swap.
 
-mod answer_memory;
 mod answers;
 mod background;
 mod background_fit;
@@ -15,13 +14,14 @@ mod encoder_lane;
 mod item_item_lane;
 mod lane;
 mod list;
+mod list_memory;
 mod loader;
 mod loading;
 mod looker;
 mod network_lane;
 mod overlay;
-mod pages;
 mod people;
+mod prepare;
 mod promotion;
 mod query_memory;
 mod question;
@@ -33,6 +33,7 @@ mod rejection;
 mod reporter;
 mod search;
 mod shadow;
+mod similar_memory;
 mod snapshot;
 mod status;
 mod throttle;
@@ -78,7 +79,7 @@ use item_item_lane::ItemItemLane;
 use lane::{Lane, Stop};
 use loader::RuntimeSlot;
 use network_lane::NetworkLane;
-use pages::Pages;
+use prepare::Preparation;
 use ranking_lane::RankingLane;
 use refit::Refit;
 use rejection::RejectionFiles;
@@ -159,6 +160,7 @@ pub struct Engine {
     /// Ends the base loader early.
     stop: Stop,
     base_loader: Option<JoinHandle<()>>,
+    preparer: Option<JoinHandle<()>>,
 }
 
 /// What the loader threads and the requests have in common.
@@ -169,10 +171,10 @@ struct Shared {
     store: Store,
     settings: Settings,
     runtime: RuntimeSlot,
-    pages: Pages,
     /// One change of the catalogue at a time, with a number for each.
     catalogue_changes: Mutex<u64>,
     refit: Refit,
+    preparation: Preparation,
     /// What models must keep to; may change while the daemon runs.
     rules: Mutex<ModelRules>,
     choices: Choices,
@@ -216,9 +218,9 @@ impl Engine {
                 refit_interval: config.refit_interval,
             },
             runtime: RuntimeSlot::default(),
-            pages: Pages::default(),
             catalogue_changes: Mutex::new(0),
             refit: Refit::default(),
+            preparation: Preparation::default(),
         });
         let lanes: Arc<[Lane]> = Arc::new([
             Lane::start("network-loader", NetworkLane::new(Arc::clone(&shared)))?,
@@ -229,7 +231,7 @@ impl Engine {
         let (loaded, when_loaded) = oneshot::channel();
         let stop = Stop::default();
         let of_thread = (Arc::clone(&shared), Arc::clone(&lanes), stop.clone());
-        let background = Background::start().map_err(std::io::Error::other)?;
+        let background = Background::start("fitting").map_err(std::io::Error::other)?;
         let base_loader = std::thread::Builder::new().name("base-loader".to_owned()).spawn(move || {
             let (shared, lanes, stop) = of_thread;
             let base = loader::load_base(&shared.store, &shared.status).map(Arc::new);
@@ -247,9 +249,11 @@ impl Engine {
                 keep_fitted(&shared, &background, &stop);
             }
         })?;
+        let preparer = config.prepare_answers.then(|| start_preparing(&shared, &stop)).transpose()?;
         let permits = Arc::new(Semaphore::new(config.http.max_requests));
         let max_requests = Mutex::new(config.http.max_requests);
-        Ok((Self { shared, permits, max_requests, lanes, stop, base_loader: Some(base_loader) }, when_loaded))
+        let base_loader = Some(base_loader);
+        Ok((Self { shared, permits, max_requests, lanes, stop, base_loader, preparer }, when_loaded))
     }
 
     /// Asks the loaders to look at the models folder again; many calls during one look cause one further look.
@@ -401,13 +405,22 @@ fn keep_fitted(shared: &Shared, background: &Background, stop: &Stop) {
     }
 }
 
+/// Starts the thread that makes answers before anybody asks.
+fn start_preparing(shared: &Arc<Shared>, stop: &Stop) -> std::io::Result<JoinHandle<()>> {
+    let background = Background::start("preparing").map_err(std::io::Error::other)?;
+    let (shared, stop) = (Arc::clone(shared), stop.clone());
+    let prepare = move || prepare::run(&shared, &background, &stop);
+    std::thread::Builder::new().name("preparer".to_owned()).spawn(prepare)
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
-        // It holds the lanes too, so it has to end first.
+        // The base loader holds the lanes too, so it has to end first.
         self.stop.ask();
         self.shared.refit.stop();
-        if let Some(base_loader) = self.base_loader.take() {
-            let _ = base_loader.join();
+        self.shared.preparation.stop();
+        for thread in [self.base_loader.take(), self.preparer.take()].into_iter().flatten() {
+            let _ = thread.join();
         }
     }
 }

@@ -59,7 +59,7 @@ impl Engine {
         self.answer(move |desk| {
             let write = Write::Rating(checked(desk, rating)?);
             let summary = desk.shared.store.write(vec![write])?;
-            desk.shared.refit.note_change();
+            note_change(desk, [rating.user]);
             Ok(summary)
         })
         .await
@@ -79,7 +79,7 @@ impl Engine {
             let mut summary = WriteSummary::default();
             for batch in fit.chunks(MAX_BATCH) {
                 summary += desk.shared.store.write(batch.iter().copied().map(Write::Rating).collect())?;
-                desk.shared.refit.note_change();
+                note_change(desk, batch.iter().map(|rating| rating.user));
             }
             Ok((checked.into_iter().map(|rating| rating.map(drop)).collect(), summary))
         })
@@ -90,7 +90,7 @@ impl Engine {
     pub async fn unrate(&self, user: UserId, movie: MovieId) -> Result<Answer<bool>, EngineError> {
         self.answer(move |desk| {
             let summary = desk.shared.store.write(vec![Write::RemoveRating { user, movie }])?;
-            desk.shared.refit.note_change();
+            note_change(desk, [user]);
             Ok(summary.ratings_removed > 0)
         })
         .await
@@ -146,6 +146,12 @@ impl Engine {
         })
         .await
     }
+}
+
+/// What people rated counts for themselves at once, and for everybody from the next fit on.
+fn note_change(desk: &Desk, people: impl IntoIterator<Item = UserId>) {
+    people.into_iter().for_each(|user| desk.shared.preparation.note(user));
+    desk.shared.refit.note_change();
 }
 
 /// The scale of the data set bounds what can be given: one 10 among fives would change what every rating means.

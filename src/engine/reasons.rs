@@ -55,7 +55,7 @@ fn of_taste(desk: &Desk, taste: &Taste, movies: &[MovieId]) -> Result<HashMap<Mo
 impl Material<'_> {
     fn of_row(&self, row: &Row) -> Reasons {
         let mut reasons = Reasons::default();
-        for source in &row.sources {
+        for source in &*row.sources {
             match source.kind {
                 SourceKind::Taste(place) => self.add_taste(&mut reasons, row, (place, source.scale)),
                 SourceKind::Prompt => {

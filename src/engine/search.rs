@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::EngineError;
 use super::answers::{found, recommend_error, scored_in_turn};
 use super::question::RecommendedMovie;
+use super::similar_memory::N_KEPT;
 use super::snapshot::Snapshot;
 use crate::domain::{Catalogue, ItemIdx, Movie, MovieFilter, MovieId, Popularity, Query};
 use crate::recommend::{HybridSimilar, Newcomer, PromptReasons, PromptSearch, Scorer};
@@ -259,10 +260,46 @@ fn neighbours(
     movie: MovieId,
     (method, top_k, filter): (SimilarMethod, usize, &MovieFilter),
 ) -> Result<Vec<RecommendedMovie>, EngineError> {
-    let base = &snapshot.base;
-    if base.catalogue.item_idx(movie).is_none() {
+    if snapshot.base.catalogue.item_idx(movie).is_none() {
         return newcomer_neighbours(snapshot, movie, (top_k, filter));
     }
+    if method == SimilarMethod::default() && filter.is_open() && top_k <= N_KEPT {
+        let known = match snapshot.similar.get(movie) {
+            Some(known) => known,
+            None => find_and_keep(snapshot, movie)?,
+        };
+        let best = known.iter().take(top_k).map(|&(movie, score)| (movie, score, method.name()));
+        return Ok(found(snapshot, best));
+    }
+    let scored = scored_neighbours(snapshot, movie, (method, top_k, filter))?;
+    let mut movies = found(snapshot, scored);
+    movies.retain(|found| filter.accepts(found.movie(), found.popularity()));
+    Ok(movies)
+}
+
+/// Finds the neighbours of a movie before anybody asks for them; whether they were not known yet.
+pub(super) fn prepare_neighbours(snapshot: &Arc<Snapshot>, movie: MovieId) -> Result<bool, EngineError> {
+    let is_wanted = snapshot.base.catalogue.item_idx(movie).is_some() && snapshot.similar.get(movie).is_none();
+    if is_wanted {
+        find_and_keep(snapshot, movie)?;
+    }
+    Ok(is_wanted)
+}
+
+fn find_and_keep(snapshot: &Arc<Snapshot>, movie: MovieId) -> Result<Arc<[(MovieId, f32)]>, EngineError> {
+    let wanted = (SimilarMethod::default(), N_KEPT, &MovieFilter::default());
+    let scored = scored_neighbours(snapshot, movie, wanted)?;
+    let neighbours: Arc<[(MovieId, f32)]> = scored.into_iter().map(|(movie, score, _)| (movie, score)).collect();
+    snapshot.similar.keep(movie, Arc::clone(&neighbours));
+    Ok(neighbours)
+}
+
+fn scored_neighbours(
+    snapshot: &Arc<Snapshot>,
+    movie: MovieId,
+    (method, top_k, filter): (SimilarMethod, usize, &MovieFilter),
+) -> Result<Vec<(MovieId, f32, &'static str)>, EngineError> {
+    let base = &snapshot.base;
     let query = Query {
         seeds: vec![movie],
         n: top_k,
@@ -282,9 +319,7 @@ fn neighbours(
             &snapshot.item_item.as_ref().ok_or(EngineError::NotReady("the item-item model"))?.scorer
         }
     };
-    let mut movies = found(snapshot, scored_in_turn(base, &query, &[scorer])?);
-    movies.retain(|found| filter.accepts(found.movie(), found.popularity()));
-    Ok(movies)
+    scored_in_turn(base, &query, &[scorer])
 }
 
 /// Neighbours of a movie that came after the base: nobody's ratings are known to it, so that its content decides.

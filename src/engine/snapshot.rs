@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Weak};
 
-use super::answer_memory::AnswerMemory;
+use super::list_memory::ListMemory;
 use super::overlay::Overlay;
+use super::similar_memory::SimilarMemory;
 use crate::artifact::{ArtifactId, NeighborLists};
 use crate::domain::{Catalogue, EmbeddingSpace, ItemIdx, MovieId, RatingMatrix};
 use crate::inference::OnnxRatingNetwork;
@@ -90,8 +91,10 @@ pub(super) struct Snapshot {
     /// Without one, the ranker fitted from the store orders.
     pub(super) ranking_model: Option<Arc<RankingModel>>,
     pub(super) item_item: Option<Arc<ItemItemModel>>,
-    /// What this generation has answered.
-    pub(super) answers: Arc<AnswerMemory>,
+    /// Lists for people that this generation has made.
+    pub(super) lists: Arc<ListMemory>,
+    /// The same for movies.
+    pub(super) similar: Arc<SimilarMemory>,
 }
 
 impl Snapshot {
@@ -107,7 +110,8 @@ impl Snapshot {
             rating_model: None,
             ranking_model: None,
             item_item: None,
-            answers: Arc::default(),
+            lists: Arc::default(),
+            similar: Arc::default(),
         }
     }
 }

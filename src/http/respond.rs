@@ -11,9 +11,15 @@ use super::error::{ErrorCode, HttpError};
 
 pub(super) type Reply = Response<Full<Bytes>>;
 
+/// Room for most answers, so that they need not be moved while they grow.
+const BODY_BYTES: usize = 8 << 10;
+
 /// A JSON answer.
 pub(super) fn json_reply(status: StatusCode, body: &impl Serialize) -> Result<Reply, HttpError> {
-    let bytes = serde_json::to_vec(body).map_err(|error| HttpError::internal(error.to_string()))?;
+    let mut bytes = Vec::with_capacity(BODY_BYTES);
+    serde_json::to_writer(&mut bytes, body).map_err(|error| HttpError::internal(error.to_string()))?;
+    // Some are kept.
+    bytes.shrink_to_fit();
     Ok(reply(status, "application/json", bytes))
 }
 

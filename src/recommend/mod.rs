@@ -19,7 +19,7 @@ mod prompt_search;
 pub mod ranking;
 mod rating;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod semantic;
 pub mod signals;
 mod similar;

@@ -244,3 +244,39 @@ fn the_readme_shows_what_the_commands_print(daemon: &Daemon) {
     }
     assert_eq!(n_commands, 3);
 }
+
+/// A counter of the metrics, zero where it was never counted.
+fn counter(daemon: &Daemon, name: &str, label: &str) -> f64 {
+    let metrics = daemon.get("/metrics").body;
+    let line = metrics.lines().find(|line| line.starts_with(name) && line.contains(label));
+    line.and_then(|line| line.rsplit(' ').next()).map_or(0.0, |value| value.parse().unwrap())
+}
+
+#[test]
+fn answers_are_prepared_while_nobody_asks_and_again_after_a_rating() {
+    let folder = sample_store();
+    let daemon = Daemon::start(folder.path());
+    let prepared = |kind: &str| counter(&daemon, "marquee_prepared_answers_total", &format!("\"{kind}\""));
+    let known = || counter(&daemon, "marquee_remembered_answers_total", "\"hit\"");
+    let n_people = daemon.get("/v1/users?n=500").json()["users"].as_array().unwrap().len();
+    let n_movies = movies(&daemon.client()).len();
+    daemon.wait_for("/metrics", |_| prepared("person") >= n_people as f64 && prepared("movie") >= n_movies as f64);
+
+    let answer = daemon.get("/user_recommend/1?top_k=7").json()["recommendations"].clone();
+    assert_eq!(known(), 1.0, "the first to ask finds the answer made");
+    let best = answer[0]["movie_id"].as_u64().unwrap();
+    let before = prepared("person");
+    assert_eq!(daemon.send("PUT", &format!("/v1/users/1/ratings/{best}"), r#"{"rating": 4}"#).status, 201);
+    daemon.wait_for("/metrics", |_| prepared("person") > before);
+    let after = daemon.get("/user_recommend/1?top_k=7").json()["recommendations"].clone();
+    assert_eq!(known(), 2.0);
+    assert!(after.as_array().unwrap().iter().all(|movie| movie["movie_id"] != best), "what was just rated is not");
+    // Page by page it is the same list, which is another one to make.
+    let page = daemon.get("/v1/users/1/recommendations?n=7").json();
+    let n_left = after.as_array().unwrap().len();
+    assert!(n_left > 0 && page["results"].as_array().unwrap().len() == n_left);
+    for (one, other) in after.as_array().unwrap().iter().zip(page["results"].as_array().unwrap()) {
+        assert_eq!(one["movie_id"], other["movie_id"]);
+        assert_eq!(one["predicted_rating"], other["predicted_rating"]);
+    }
+}

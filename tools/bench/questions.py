@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 SEED = 8
 # Lists of so many to so many films are asked for: each length makes another question of one title
-# or user, so that nobody can have remembered the answer.
+# or user, so that nobody can have remembered the reply.
 LENGTHS = range(10, 41)
+# Longer than what is prepared or remembered of any title.
+LONG_LENGTHS = range(60, 91)
 # What is asked again and again: so many different questions.
 N_REPEATED = 50
 PROMPT_TOKENS = 20
@@ -33,6 +35,8 @@ class DataSet:
     films: tuple[Film, ...]
     users: tuple[int, ...]
     raters: Counter[int]
+    # Time of the newest rating.
+    newest: int
 
     def titles(self) -> list[str]:
         """The best known first; what several films are called is left out."""
@@ -50,28 +54,43 @@ def read_data(export: Path) -> DataSet:
         )
     raters: Counter[int] = Counter()
     users = set()
+    newest = 0
     with (export / "ratings.csv").open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
             raters[int(row["movieId"])] += 1
             users.add(int(row["userId"]))
-    return DataSet(films, tuple(sorted(users)), raters)
+            newest = max(newest, int(row["timestamp"]))
+    return DataSet(films, tuple(sorted(users)), raters, newest)
 
 
 def user_paths(data: DataSet, *parameters: str) -> list[str]:
-    return in_all_lengths([f"/user_recommend/{user}" for user in data.users], parameters)
-
-
-def title_paths(data: DataSet) -> list[str]:
-    return in_all_lengths([text_path(title) for title in data.titles()], ())
-
-
-def in_all_lengths(paths: Sequence[str], parameters: Sequence[str]) -> list[str]:
-    """Shuffled, no two alike."""
-    asked = [
+    paths = (f"/user_recommend/{user}" for user in data.users)
+    return shuffled(
         with_parameters(path, [*parameters, f"top_k={length}"])
         for path in paths
         for length in LENGTHS
-    ]
+    )
+
+
+def new_user_paths(data: DataSet) -> list[str]:
+    """Each as if asked at another time, so that no list can have been prepared."""
+    paths = (f"/user_recommend/{user}" for user in data.users)
+    return shuffled(
+        with_parameters(path, [f"asked_at={data.newest - length}", f"top_k={length}"])
+        for path in paths
+        for length in LENGTHS
+    )
+
+
+def title_paths(data: DataSet, lengths: range = LENGTHS) -> list[str]:
+    paths = [text_path(title) for title in data.titles()]
+    return shuffled(
+        with_parameters(path, [f"top_k={length}"]) for path in paths for length in lengths
+    )
+
+
+def shuffled(paths: Iterable[str]) -> list[str]:
+    asked = list(paths)
     random.Random(SEED).shuffle(asked)
     return asked
 

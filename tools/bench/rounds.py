@@ -15,7 +15,9 @@ from tokenizers import Tokenizer
 from bench.load import Loaded, LoadError, Questions, drive, find_wrk, write_paths
 from bench.processes import Running, busy_s
 from bench.questions import (
+    LONG_LENGTHS,
     N_REPEATED,
+    new_user_paths,
     prompts,
     read_data,
     text_path,
@@ -26,15 +28,16 @@ from bench.setting import Setting
 from bench.tables import Sample
 
 ROUTES = {
-    "user": "user, new question",
-    "user-again": "user, asked before",
+    "user": "user, prepared",
+    "user-new": "user, new question",
     "user-network": "user, ranked by the same network, new question",
-    "title": "title → similar, new question",
+    "title": "title → similar, prepared",
+    "title-new": "title → similar, new question",
     "title-again": "title → similar, asked before",
     "prompt": "prompt, never seen",
     "prompt-again": "prompt, seen before",
 }
-AGAIN = ("user-again", "title-again", "prompt-again")
+AGAIN = ("title-again", "prompt-again")
 # Where another text encoder makes a difference.
 ENCODING = "prompt"
 # A run of the load generator is at least so many answers of each client long, up to a bound.
@@ -63,13 +66,14 @@ class Asker:
 
         self._prompts = prompts(self.data, count_tokens)
         prompts_again = [text_path(text) for text in islice(self._prompts, N_REPEATED)]
-        users, titles = user_paths(self.data), title_paths(self.data)
+        titles = title_paths(self.data)
         network = user_paths(self.data, "rank_by=predicted_rating")
         self._questions = {
-            "user": self._write("user", users),
-            "user-again": self._write("user-again", users[:N_REPEATED]),
+            "user": self._write("user", user_paths(self.data)),
+            "user-new": self._write("user-new", new_user_paths(self.data)),
             "user-network": self._write("user-network", network),
             "title": self._write("title", titles),
+            "title-new": self._write("title-new", title_paths(self.data, LONG_LENGTHS)),
             "title-again": self._write("title-again", titles[:N_REPEATED]),
             "prompt-again": self._write("prompt-again", prompts_again),
         }

@@ -28,6 +28,7 @@ from bench.questions import (
     PROMPT_TOKENS,
     DataSet,
     Film,
+    new_user_paths,
     prompts,
     read_data,
     title_paths,
@@ -171,7 +172,7 @@ def test_time_that_cannot_be_seen_is_no_division_by_zero() -> None:
 
 def test_goals_say_whether_they_are_reached() -> None:
     rows = {row[0]: row[1:] for row in (goal.row() for goal in load_goals(SAMPLES, "ours"))}
-    assert rows["user, new question, requests/s, 8 clients"] == ["≥ 100×", "200×", "yes"]
+    assert rows["user, prepared, requests/s, 8 clients"] == ["≥ 100×", "200×", "yes"]
     assert rows["user, new question, p50, 1 client"][-1] == "not measured"
     assert Goal("memory", 500.0, 450.0, False, " MB").row()[-1] == "**no**"
     assert Goal("memory", 450.0, 450.0, False).row()[-1] == "yes"
@@ -197,20 +198,20 @@ def films(n: int) -> tuple[Film, ...]:
 
 
 def test_prompts_never_repeat_and_have_their_length() -> None:
-    data = DataSet(films(50), (1,), Counter())
+    data = DataSet(films(50), (1,), Counter(), 0)
     first = list(islice(prompts(data, lambda _: 2), 5000))
     assert len(set(first)) == len(first)
     assert {len(text.split()) for text in first} == {(PROMPT_TOKENS - 2) // 2}
     assert first[:100] == list(islice(prompts(data, lambda _: 2), 100))
     with pytest.raises(ValueError, match="overviews"):
-        next(prompts(DataSet((), (), Counter()), lambda _: 1))
+        next(prompts(DataSet((), (), Counter(), 0), lambda _: 1))
 
 
 def test_titles_that_are_asked_name_one_film(tmp_path: Path) -> None:
     header = "movieId,title,year,genres,vote_average,vote_count,popularity,overview\n"
     lines = ['1,Heat,1995,,,,,"a, b"', "2,Twice,1,,,,,", "3,Twice,2,,,,,", "4,Unseen & Co,1,,,,,"]
     (tmp_path / "movies.csv").write_text(header + "\n".join(lines) + "\n")
-    rated = "".join(f"{user},{film},3.0,0\n" for user in range(40) for film in (1, 2, 3))
+    rated = "".join(f"{user},{film},3.0,{900 + user}\n" for user in range(40) for film in (1, 2, 3))
     (tmp_path / "ratings.csv").write_text("userId,movieId,rating,timestamp\n" + rated)
     data = read_data(tmp_path)
     assert data.users == tuple(range(40)) and data.films[0].overview == "a, b"
@@ -220,6 +221,10 @@ def test_titles_that_are_asked_name_one_film(tmp_path: Path) -> None:
     users = user_paths(data, "rank_by=predicted_rating")
     assert len(set(users)) == len(users) == 40 * len(LENGTHS)
     assert all("?rank_by=predicted_rating&top_k=" in path for path in users)
+    new = new_user_paths(data)
+    times = {parse_qs(urlsplit(path).query)["asked_at"][0] for path in new}
+    assert len(set(new)) == len(new) == 40 * len(LENGTHS) and len(times) == len(LENGTHS)
+    assert max(int(time) for time in times) < data.newest == 939
 
 
 def test_a_sample_belongs_to_the_innermost_function_of_ours() -> None:

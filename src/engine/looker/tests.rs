@@ -6,7 +6,7 @@ use crate::config::{Config, ModelRules, Overrides};
 use crate::domain::{Catalogue, RatingMatrix};
 use crate::engine::cell::SnapshotCell;
 use crate::engine::loader::{self, RuntimeSlot};
-use crate::engine::pages::Pages;
+use crate::engine::prepare::Preparation;
 use crate::engine::refit::Refit;
 use crate::engine::rehearsal::Rehearsal;
 use crate::engine::rejection::RejectionFiles;
@@ -89,9 +89,9 @@ impl Bench {
                 refit_interval: None,
             },
             runtime: RuntimeSlot::default(),
-            pages: Pages::default(),
             catalogue_changes: Mutex::default(),
             refit: Refit::default(),
+            preparation: Preparation::default(),
             rules: Mutex::new(rules),
             choices: Choices::default(),
             rejections: RejectionFiles::new(folder.path().join("models"), folder.path()),
