@@ -43,9 +43,27 @@ pub fn add_rows<'a>(sums: &mut [f32], rows: impl Iterator<Item = (f32, &'a [u16]
     Arch::new().dispatch(RowSums { sums, rows });
 }
 
-/// Adds to each sum the dot product of the vector with its row, in eight sums side by side.
-pub fn add_dots<const N: usize>(sums: &mut [f32], vector: &[f32; N], rows: &[[f32; N]]) {
-    Arch::new().dispatch(VectorDots { sums, vector, rows });
+/// Rows that lie side by side, the same component of all of them together, so that their dot products are added up at once.
+const PANEL: usize = 16;
+
+/// Many rows of bfloat16 numbers, to be multiplied with one vector.
+#[derive(Clone, Debug)]
+pub struct Panels<const N: usize>(Vec<[[u16; PANEL]; N]>);
+
+impl<const N: usize> Panels<N> {
+    /// Rounds the rows.
+    pub fn of(rows: &[[f32; N]]) -> Self {
+        let panel = |rows: &[[f32; N]]| {
+            let cell = |column: usize, place: usize| rows.get(place).map_or(0, |row| to_bf16(row[column]));
+            std::array::from_fn(|column| std::array::from_fn(|place| cell(column, place)))
+        };
+        Self(rows.chunks(PANEL).map(panel).collect())
+    }
+
+    /// Adds to each sum the dot product of the vector with its row, added up component after component.
+    pub fn add_dots(&self, sums: &mut [f32], vector: &[f32; N]) {
+        Arch::new().dispatch(PanelDots { sums, vector, panels: &self.0 });
+    }
 }
 
 /// Adds to the sides of a least-squares problem the observations of 1 with weight 1 + w, of which the matrix has the
@@ -152,29 +170,27 @@ impl NullaryFnOnce for BytePairDots<'_> {
     }
 }
 
-struct VectorDots<'a, const N: usize> {
+struct PanelDots<'a, const N: usize> {
     sums: &'a mut [f32],
     vector: &'a [f32; N],
-    rows: &'a [[f32; N]],
+    panels: &'a [[[u16; PANEL]; N]],
 }
 
-impl<const N: usize> NullaryFnOnce for VectorDots<'_, N> {
+impl<const N: usize> NullaryFnOnce for PanelDots<'_, N> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        for (sum, row) in self.sums.iter_mut().zip(self.rows) {
-            let mut lanes = [0.0_f32; 8];
-            for (left, right) in self.vector.chunks(8).zip(row.chunks(8)) {
-                for ((lane, x), y) in lanes.iter_mut().zip(left).zip(right) {
-                    *lane += x * y;
+        for (sums, panel) in self.sums.chunks_mut(PANEL).zip(self.panels) {
+            let mut dots = [0.0_f32; PANEL];
+            for (x, column) in self.vector.iter().zip(panel) {
+                for lane in 0..PANEL {
+                    dots[lane] += x * from_bf16(column[lane]);
                 }
             }
-            let mut dot = 0.0;
-            for lane in lanes {
-                dot += lane;
+            for (sum, dot) in sums.iter_mut().zip(dots) {
+                *sum += dot;
             }
-            *sum += dot;
         }
     }
 }
@@ -252,8 +268,12 @@ mod tests {
         add_rows(&mut sums, [2.0, 0.1].into_iter().zip(rows.iter().map(|row| &row[..])));
         assert_eq!(sums, [3.5, 6.5, 9.5]);
         let mut sums = [1.0, 2.0];
-        add_dots(&mut sums, &[2.0, 0.5, 1.0], &[[1.0, 2.0, 3.0], [0.0, 4.0, 0.0]]);
+        Panels::of(&[[1.0, 2.0, 3.0], [0.0, 4.0, 0.0]]).add_dots(&mut sums, &[2.0, 0.5, 1.0]);
         assert_eq!(sums, [7.0, 4.0]);
+        let rows: Vec<[f32; 2]> = (0..2 * PANEL + 3).map(|row| [row as f32, 1.0]).collect();
+        let mut sums = vec![0.5; rows.len()];
+        Panels::of(&rows).add_dots(&mut sums, &[2.0, 3.0]);
+        assert_eq!(sums, rows.iter().map(|row| 2.0 * row[0] + 3.5).collect::<Vec<_>>());
         let (mut matrix, mut right) = ([[1.0; 2]; 2], [0.0; 2]);
         add_observations((&mut matrix, &mut right), [(2.0, &[1.0, 3.0])].into_iter());
         assert_eq!((matrix, right), ([[3.0, 7.0], [7.0, 19.0]], [3.0, 9.0]));

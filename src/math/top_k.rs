@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use pulp::{Arch, NullaryFnOnce};
+
 /// The `k` first items by `order`, in that order; selection first, so that the cost is `O(n + k log k)`.
 pub fn top_k<T>(mut items: Vec<T>, k: usize, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
     if k == 0 {
@@ -15,40 +17,89 @@ pub fn top_k<T>(mut items: Vec<T>, k: usize, order: impl Fn(&T, &T) -> Ordering)
     items
 }
 
-/// Numbers that are looked at together.
+/// Numbers that are looked at side by side.
+const LANES: usize = 16;
+/// Numbers of a lane whose largest is kept: enough to pass over most, few enough to look through.
 const BLOCK: usize = 16;
+/// Blocks lie in each other like the columns of a table, so that all of them are compared at once.
+const GROUP: usize = LANES * BLOCK;
 
-/// The rows of the `k` largest numbers above zero, largest first, equal ones by ascending row. For `k` far below the
-/// number of rows this reads the numbers once, a part of them twice, and sorts a few.
-pub fn best_rows(values: &[f32], k: usize) -> Vec<u32> {
-    let largest: Vec<f32> = values.chunks(BLOCK).map(largest_of).collect();
-    // The k-th largest block has a number that k numbers reach.
-    let bound = if (1..=largest.len()).contains(&k) {
-        *largest.clone().select_nth_unstable_by(k - 1, |left, right| right.total_cmp(left)).1
-    } else {
-        0.0
-    };
-    let mut reaching: Vec<(u32, f32)> = Vec::with_capacity(2 * k.min(values.len()));
-    for (block, _) in largest.iter().enumerate().filter(|&(_, &most)| most > 0.0 && most >= bound) {
-        let start = block * BLOCK;
-        let of_block = values[start..].iter().take(BLOCK).zip(start..);
-        reaching.extend(of_block.filter(|&(&value, _)| value > 0.0 && value >= bound).map(|(&v, row)| (row as u32, v)));
-    }
-    let order = |left: &(u32, f32), right: &(u32, f32)| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0));
-    top_k(reaching, k, order).into_iter().map(|(row, _)| row).collect()
+/// One look at many numbers: their sum, the sum of their squares, and where the large ones above zero are.
+#[derive(Debug)]
+pub struct Survey<'a> {
+    values: &'a [f32],
+    /// The largest number of each block of each group, zero where none is above.
+    largest: Vec<[f32; LANES]>,
+    /// Σ x, in single precision.
+    pub sum: f32,
+    /// Σ x², in single precision.
+    pub sum_of_squares: f32,
 }
 
-/// The largest number of a block that is above zero, else zero.
-fn largest_of(block: &[f32]) -> f32 {
-    // Side by side, so that the processor compares several at once.
-    let mut lanes = [0.0_f32; 4];
-    let (whole, rest) = block.as_chunks::<4>();
-    for chunk in whole.iter().map(|chunk| &chunk[..]).chain([rest]) {
-        for (most, &value) in lanes.iter_mut().zip(chunk) {
-            *most = if value > *most { value } else { *most };
-        }
+impl<'a> Survey<'a> {
+    /// Looks at the numbers.
+    pub fn of(values: &'a [f32]) -> Self {
+        Arch::new().dispatch(Look { values })
     }
-    lanes.into_iter().fold(0.0, f32::max)
+
+    /// The rows of the `k` largest numbers above zero, largest first, equal ones by ascending row. For `k` far below the
+    /// number of rows this reads a part of the numbers and sorts a few.
+    pub fn best_rows(&self, k: usize) -> Vec<u32> {
+        let blocks = self.largest.as_flattened();
+        // The k-th largest block has a number that k numbers reach.
+        let bound = if (1..=blocks.len()).contains(&k) {
+            *blocks.to_vec().select_nth_unstable_by(k - 1, |left, right| right.total_cmp(left)).1
+        } else {
+            0.0
+        };
+        let mut reaching: Vec<(u32, f32)> = Vec::with_capacity(2 * k.min(self.values.len()));
+        for (block, _) in blocks.iter().enumerate().filter(|&(_, &most)| most > 0.0 && most >= bound) {
+            let start = block / LANES * GROUP + block % LANES;
+            let of_block = (start..self.values.len()).step_by(LANES).take(BLOCK);
+            let with_values = of_block.map(|row| (row as u32, self.values[row]));
+            reaching.extend(with_values.filter(|&(_, value)| value > 0.0 && value >= bound));
+        }
+        let order = |left: &(u32, f32), right: &(u32, f32)| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0));
+        top_k(reaching, k, order).into_iter().map(|(row, _)| row).collect()
+    }
+}
+
+struct Look<'a> {
+    values: &'a [f32],
+}
+
+impl<'a> NullaryFnOnce for Look<'a> {
+    type Output = Survey<'a>;
+
+    #[expect(clippy::inline_always, reason = "only what is inlined into the dispatched call gets the wide registers")]
+    #[inline(always)]
+    fn call(self) -> Survey<'a> {
+        let (mut sums, mut squares) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+        let (groups, rest) = self.values.as_chunks::<GROUP>();
+        let mut largest = Vec::with_capacity(groups.len() + 1);
+        for group in groups {
+            let mut most = [0.0_f32; LANES];
+            for place in 0..BLOCK {
+                for lane in 0..LANES {
+                    let value = group[LANES * place + lane];
+                    sums[lane] += value;
+                    squares[lane] += value * value;
+                    most[lane] = if value > most[lane] { value } else { most[lane] };
+                }
+            }
+            largest.push(most);
+        }
+        let mut most = [0.0_f32; LANES];
+        for (place, &value) in rest.iter().enumerate() {
+            let lane = place % LANES;
+            sums[lane] += value;
+            squares[lane] += value * value;
+            most[lane] = if value > most[lane] { value } else { most[lane] };
+        }
+        largest.push(most);
+        let (sum, sum_of_squares) = (sums.iter().sum(), squares.iter().sum());
+        Survey { values: self.values, largest, sum, sum_of_squares }
+    }
 }
 
 #[cfg(test)]
@@ -75,7 +126,11 @@ mod tests {
                 values[right as usize].total_cmp(&values[left as usize]).then(left.cmp(&right))
             });
             rows.truncate(k);
-            prop_assert_eq!(best_rows(&values, k), rows);
+            let survey = Survey::of(&values);
+            prop_assert_eq!(survey.best_rows(k), rows);
+            // Whole numbers this small have exact sums.
+            prop_assert_eq!(survey.sum, values.iter().sum::<f32>());
+            prop_assert_eq!(survey.sum_of_squares, values.iter().map(|value| value * value).sum::<f32>());
         }
     }
 }

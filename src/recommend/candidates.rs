@@ -5,23 +5,26 @@ use crate::domain::{Catalogue, ItemIdx, Query, RankedList, Score, ScoredItem};
 use crate::math::top_k;
 
 /// One slot per movie of the catalogue; absent is not zero.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scores(Vec<Option<Score>>);
+#[derive(Clone, Debug)]
+pub struct Scores(Vec<f32>);
+
+/// What an absent score is kept as: no score is no number.
+const ABSENT: f32 = f32::NAN;
 
 impl Scores {
     /// All absent.
     pub fn absent(n_items: usize) -> Self {
-        Self(vec![None; n_items])
+        Self(vec![ABSENT; n_items])
     }
 
     /// Sets a movie's score; a number that is not finite leaves it absent.
     pub fn set(&mut self, item: ItemIdx, value: f32) {
-        self.0[item.row()] = Score::new(value);
+        self.0[item.row()] = if value.is_finite() { value } else { ABSENT };
     }
 
     /// A movie's score.
     pub fn get(&self, item: ItemIdx) -> Option<Score> {
-        self.0[item.row()]
+        Score::new(self.0[item.row()])
     }
 
     /// Number of slots.
@@ -36,7 +39,13 @@ impl Scores {
 
     /// The movies that have a score.
     pub fn present(&self) -> impl Iterator<Item = (ItemIdx, Score)> + '_ {
-        self.0.iter().enumerate().filter_map(|(row, score)| score.map(|score| (ItemIdx(row as u32), score)))
+        (0..).map(ItemIdx).zip(&self.0).filter_map(|(item, &value)| Some((item, Score::new(value)?)))
+    }
+}
+
+impl PartialEq for Scores {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.present().eq(other.present())
     }
 }
 
@@ -60,7 +69,7 @@ pub fn rank(scores: &Scores, catalogue: &Catalogue, query: &Query) -> RankedList
 
 /// Scores and ranks.
 pub fn recommend(scorer: &dyn Scorer, catalogue: &Catalogue, query: &Query) -> Result<RankedList, RecommendError> {
-    Ok(rank(&scorer.score(query)?, catalogue, query))
+    scorer.ranked(catalogue, query)
 }
 
 /// Asks the scorers in turn until there are `query.n` movies; each only adds what the ones before did not find, and is

@@ -10,7 +10,7 @@ use super::sample::{self, Arithmetic, Spelling};
 use super::{
     HybridSimilar, ItemItem, ItemKnn, ItemNeighbors, NeuralCf, PopularityBaseline, PopularityKind, ProfileKnn,
     ProfileWeights, RatingBaseline, RatingModel, RatingOptions, RecommendError, Scorer, Scores, Semantic, Similarity,
-    TfIdf, recommend,
+    TfIdf, rank, recommend,
 };
 use crate::domain::{Catalogue, ItemIdx, MovieFilter, MovieId, Query, RatedMovie, Rating, RatingMatrix, UserId};
 
@@ -87,6 +87,7 @@ fn check(method: &dyn Scorer, catalogue: &Catalogue, query: &Query) -> Option<us
     assert!(scores.present().all(|(_, score)| score.value().is_finite()), "{name}: finite");
     assert_eq!(method.score(query).unwrap(), scores, "{name}: the same query gives the same scores");
     let list = recommend(method, catalogue, query).unwrap();
+    assert_eq!(list, rank(&scores, catalogue, query), "{name}: the list follows the scores");
     assert!(list.items().len() <= query.n, "{name}: at most n");
     let movies: HashSet<MovieId> = list.items().iter().map(|item| item.movie).collect();
     assert_eq!(movies.len(), list.items().len(), "{name}: no movie twice");

@@ -76,13 +76,17 @@ pub(super) fn mean_over_seeds<Row: IntoIterator<Item = (ItemIdx, f32)>>(
     if seeds.is_empty() {
         return Err(RecommendError::NothingToGoBy { method, needs: "a movie to start from" });
     }
+    let mut scores = Scores::absent(catalogue.len());
+    if let &[seed] = seeds.as_slice() {
+        similarities(seed).into_iter().for_each(|(item, similarity)| scores.set(item, similarity));
+        return Ok(scores);
+    }
     let mut sums = Accumulator::<f32>::new(catalogue.len());
     for &seed in &seeds {
         for (item, similarity) in similarities(seed) {
             *sums.slot(item.0) += similarity;
         }
     }
-    let mut scores = Scores::absent(catalogue.len());
     for (item, sum) in sums.drain() {
         scores.set(ItemIdx(item), sum / seeds.len() as f32);
     }

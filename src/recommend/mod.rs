@@ -44,7 +44,7 @@ pub use semantic::{EmbeddingText, Semantic, embedding_text};
 pub use similar::HybridSimilar;
 pub use tfidf::{TfIdf, document_text};
 
-use crate::domain::Query;
+use crate::domain::{Catalogue, Query, RankedList};
 
 /// Why a method could not score.
 #[derive(Debug, thiserror::Error)]
@@ -73,4 +73,9 @@ pub trait Scorer: Send + Sync {
 
     /// Scores the catalogue for a query. Movies the method knows nothing about stay absent.
     fn score(&self, query: &Query) -> Result<Scores, RecommendError>;
+
+    /// The best movies by these scores, see [`rank`]. A method that scores few movies of many need not look at all.
+    fn ranked(&self, catalogue: &Catalogue, query: &Query) -> Result<RankedList, RecommendError> {
+        Ok(rank(&self.score(query)?, catalogue, query))
+    }
 }

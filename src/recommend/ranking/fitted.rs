@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::features::{N_FEATURES, N_HISTORY, N_RANKED, Person, Row};
 use crate::domain::{Catalogue, ItemIdx, Query, RatingMatrix};
-use crate::math::best_rows;
+use crate::math::Survey;
 use crate::recommend::signals::{
     Als, Ease, GenreProfile, Moment, NeighborSignal, PreferenceScale, Preferences, Profile, Rp3Beta, Signal, Timeline,
     UserKnn,
@@ -62,7 +62,7 @@ impl Popular {
     fn at(timeline: &Timeline, time: i64, n_ordered: usize) -> Self {
         let Moment { counts, decayed: [first, second, third, fourth], returning } = timeline.at(time);
         let columns = [first, second, third, fourth, returning];
-        let orders = std::array::from_fn(|column| best_rows(&columns[column], n_ordered));
+        let orders = std::array::from_fn(|column| Survey::of(&columns[column]).best_rows(n_ordered));
         let logs = columns.map(|column| column.into_iter().map(|count| (count + 1e-3).ln()).collect());
         Self { counts, logs, orders }
     }
@@ -103,6 +103,20 @@ struct Column {
     scores: Vec<f32>,
     mean: f32,
     deviation: f32,
+    /// The rows of the best, the best first.
+    best: Vec<u32>,
+}
+
+impl Column {
+    /// Single precision does: the scores are standardised for a ranker, not summed up.
+    fn of(scores: Vec<f32>, n_open: usize) -> Self {
+        let survey = Survey::of(&scores);
+        let n = n_open.max(1) as f32;
+        let mean = survey.sum / n;
+        // Where all are equal the feature is zero.
+        let deviation = (survey.sum_of_squares / n - mean * mean).max(0.0).sqrt().max(1e-6);
+        Self { mean, deviation, best: survey.best_rows(N_PROPOSED), scores }
+    }
 }
 
 impl FittedSignals {
@@ -164,8 +178,7 @@ impl FittedSignals {
                 for item in &left_out {
                     scores[item.row()] = 0.0;
                 }
-                let (mean, deviation) = mean_and_deviation(&scores, n_open);
-                Column { scores, mean, deviation }
+                Column::of(scores, n_open)
             })
             .collect();
         let proposals = self.proposals((&columns, popular), &left_out, required);
@@ -236,8 +249,8 @@ impl FittedSignals {
         required: &[ItemIdx],
     ) -> Proposals {
         let mut proposals = Proposals::new(self.catalogue.len(), left_out);
-        for (column, Column { scores, .. }) in columns.iter().enumerate() {
-            proposals.add(column, best_rows(scores, N_PROPOSED).into_iter());
+        for (column, Column { best, .. }) in columns.iter().enumerate() {
+            proposals.add(column, best.iter().copied());
         }
         for (column, order) in (N_HISTORY..).zip(&popular.orders) {
             proposals.add(column, order.iter().copied());
@@ -339,24 +352,6 @@ impl Proposals {
         }
         (*place != LEFT_OUT).then_some(*place as usize)
     }
-}
-
-/// Of scores that are zero for the movies that are not open. Single precision does: the scores are standardised for a
-/// ranker, not summed up.
-fn mean_and_deviation(scores: &[f32], n_open: usize) -> (f32, f32) {
-    // Side by side, so that the processor adds several at once.
-    let (mut sums, mut squares) = ([0.0_f32; 8], [0.0_f32; 8]);
-    let (whole, rest) = scores.as_chunks::<8>();
-    for chunk in whole.iter().map(|chunk| &chunk[..]).chain([rest]) {
-        for ((sum, square), score) in sums.iter_mut().zip(&mut squares).zip(chunk) {
-            *sum += score;
-            *square += score * score;
-        }
-    }
-    let n = n_open.max(1) as f32;
-    let mean = sums.iter().sum::<f32>() / n;
-    // Where all are equal the feature is zero.
-    (mean, (squares.iter().sum::<f32>() / n - mean * mean).max(0.0).sqrt().max(1e-6))
 }
 
 fn mean_ratings(ratings: &RatingMatrix) -> Vec<f32> {

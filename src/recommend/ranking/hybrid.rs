@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::features::{About, FEATURES, N_FEATURES, Row};
 use super::fitted::{Candidates, FittedSignals};
-use crate::domain::{ItemIdx, MovieId, Query};
+use crate::domain::{Catalogue, ItemIdx, MovieId, Query, RankedList, Score, ScoredItem};
 use crate::math::top_k;
 use crate::recommend::{Ranker, RecommendError, Scorer, Scores};
 
@@ -49,6 +49,14 @@ impl Hybrid {
     /// Joins both.
     pub fn new(signals: Arc<FittedSignals>, ranker: Arc<dyn Ranker>) -> Self {
         Self { signals, ranker }
+    }
+
+    fn needs_history(&self, query: &Query) -> Result<(), RecommendError> {
+        let is_known = |movie| self.signals.catalogue().item_idx(movie).is_some();
+        if query.history.iter().any(|rated| is_known(rated.movie)) {
+            return Ok(());
+        }
+        Err(RecommendError::NothingToGoBy { method: self.name(), needs: "a rated movie" })
     }
 
     /// The signals.
@@ -193,10 +201,20 @@ impl Scorer for Hybrid {
     }
 
     fn score(&self, query: &Query) -> Result<Scores, RecommendError> {
-        if query.history.iter().all(|rated| self.signals.catalogue().item_idx(rated.movie).is_none()) {
-            return Err(RecommendError::NothingToGoBy { method: self.name(), needs: "a rated movie" });
-        }
+        self.needs_history(query)?;
         self.score_with(query, &[])
+    }
+
+    fn ranked(&self, catalogue: &Catalogue, query: &Query) -> Result<RankedList, RecommendError> {
+        self.needs_history(query)?;
+        // What the query leaves out is no candidate.
+        let Candidates { items, rows } = self.signals.candidates(query, &[]);
+        let ids = catalogue.vocabulary();
+        let scored = |(item, value): (ItemIdx, f32)| {
+            Some(ScoredItem { movie: ids.id_at(item.row()), score: Score::new(value)? })
+        };
+        let scored = items.into_iter().zip(self.ranker.score(&rows)?).filter_map(scored).collect();
+        Ok(RankedList::new(top_k(scored, query.n, ScoredItem::ranking_order)))
     }
 }
 

@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use super::{Preferences, Profile, Signal};
-use crate::math::{SparseRows, add_dots, add_observations, solve_spd};
+use crate::math::{Panels, SparseRows, add_observations, solve_spd};
 
 /// Components of a vector.
 const RANK: usize = 32;
@@ -24,6 +24,8 @@ type Square = [Vector; RANK];
 #[derive(Clone, Debug)]
 pub struct Als {
     items: Vec<Vector>,
+    /// The same, rounded: all of them are read for every question.
+    panels: Panels<RANK>,
     /// YᵀY + λI.
     gram: Box<Square>,
 }
@@ -38,7 +40,7 @@ impl Als {
             items = solve_all(by_item, &users);
         }
         let gram = Box::new(gram(&items));
-        Self { items, gram }
+        Self { panels: Panels::of(&items), items, gram }
     }
 }
 
@@ -53,7 +55,7 @@ impl Signal for Als {
         }
         let rated = profile.items.iter().map(|rated| (rated.item.row(), rated.preference));
         let person = solve(&self.gram, &self.items, rated);
-        add_dots(scores, &person, &self.items);
+        self.panels.add_dots(scores, &person);
     }
 }
 
