@@ -1,4 +1,4 @@
-"""The picture of tools/bench/run. Needs matplotlib."""
+"""The picture of tools/bench/run, and what pictures have in common. Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def plot_load(path: Path, samples: Samples, titles: dict[str, str], clients: Seq
     panels[0].invert_yaxis()
     panels[0].legend(loc="upper right", fontsize=8)
     figure.tight_layout()
+    save(figure, path)
+
+
+def save(figure: matplotlib.figure.Figure, path: Path) -> None:
+    """Without the time, so that the same numbers give the same file."""
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot.close(figure)
 

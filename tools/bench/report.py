@@ -22,7 +22,7 @@ from fetch.places import CHECKOUT
 FOLDER = CHECKOUT / "data" / "speed"
 PAGE = CHECKOUT / "data" / "speed.md"
 # The order of the page; what else is in the folder comes after.
-FIRST = ("run", "profile", "encoder", "scale")
+FIRST = ("run", "profile", "encoder", "scale", "vectors")
 TEXTS = (".json", ".md")
 PICTURES = (".svg", ".png")
 # What a report keeps for other uses than the page.

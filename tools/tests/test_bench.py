@@ -47,6 +47,9 @@ from bench.tables import (
     load_table,
     stage_table,
 )
+from bench.vector_index import table as vector_table
+from bench.vector_index import understand
+from fetch.report import SetupError
 
 WRK = """Running 2s test @ http://127.0.0.1:1
   1 threads and 8 connections
@@ -296,3 +299,17 @@ def test_numbers_have_three_digits_that_count() -> None:
     assert [number(x) for x in (0.0, 0.01234, 1.005, 99.94, 12345.6)] == [
         *("0", "0.0123", "1", "99.9", "12,346"),
     ]
+
+
+def test_reads_what_the_bench_of_the_vector_index_prints() -> None:
+    printed = """64000 of 100000 after 148 s
+100000 vectors of 768: built in 245 s (408 a second), 301 MB
+search for 10: p50 2.93 ms, p99 7.03 ms, recall@10 0.998"""
+    found = understand(printed.splitlines())
+    assert (found.vectors, found.dim, found.build_s, found.memory_mb) == (100_000, 768, 245, 301)
+    assert (found.top_k, found.p50_ms, found.p99_ms, found.recall) == (10, 2.93, 7.03, 0.998)
+    assert found.steps == ((64_000, 148.0), (100_000, 245.0))
+    row = vector_table([found]).rows[0]
+    assert row == ["100,000", "768", "245", "408", "301", "2.93", "7.03", "0.998"]
+    with pytest.raises(SetupError, match="did not print"):
+        understand(printed.splitlines()[:2])
