@@ -12,6 +12,7 @@ mod fixture;
 mod manifest;
 mod neighbors;
 mod onnx;
+mod tables;
 mod tensor;
 mod verify;
 
@@ -27,6 +28,7 @@ pub use manifest::{
     RatingNetwork, TextEncoder, Training,
 };
 pub use neighbors::NeighborLists;
+pub use tables::ByteTable;
 pub use verify::verify;
 
 /// Name of the file that makes a folder an artifact.

@@ -60,9 +60,16 @@ pub(super) struct Walker<R> {
     pub(super) position: u64,
 }
 
+impl<R> Walker<R> {
+    /// At the beginning of what it reads.
+    pub(super) fn new(reader: R) -> Self {
+        Self { reader, position: 0 }
+    }
+}
+
 /// Walks the graph; `name` is for messages, `length` the number of bytes of the graph.
 pub(super) fn check_graph<R: BufRead + Seek>(name: &str, reader: R, length: u64) -> Result<(), ArtifactError> {
-    let mut walker = Walker { reader, position: 0 };
+    let mut walker = Walker::new(reader);
     walker.message(Message::Model, length, 0).map_err(|error| match error {
         WalkError::Io(source) => ArtifactError::Io { path: name.to_owned(), source },
         WalkError::Malformed(reason) => {

@@ -9,7 +9,7 @@ use super::onnx::{WalkError, Walker};
 /// Bytes that are looked at together.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Most bytes of a name that a message quotes.
-const NAME_LIMIT_BYTES: u64 = 200;
+pub(super) const NAME_LIMIT_BYTES: u64 = 200;
 
 const NO_NUMBER: &str = "a number that is none (NaN)";
 const INFINITE: &str = "an infinite number";
@@ -177,7 +177,7 @@ fn half(element: u64, bits: u16) -> f64 {
     }
 }
 
-fn read_name<R: BufRead + Seek>(walker: &mut Walker<R>, end: u64) -> Result<String, WalkError> {
+pub(super) fn read_name<R: BufRead + Seek>(walker: &mut Walker<R>, end: u64) -> Result<String, WalkError> {
     let name_end = walker.payload_end(end)?;
     let mut bytes = vec![0_u8; (name_end - walker.position).min(NAME_LIMIT_BYTES) as usize];
     walker.fill(&mut bytes, name_end)?;

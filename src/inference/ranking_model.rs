@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ort::session::Session;
 use ort::value::TensorRef;
 
+use super::runtime::SharedTables;
 use super::session::{Port, check_signature, floats, run_error};
 use super::{InferenceError, Runtime, check_probe, fenced};
 use crate::artifact::Artifact;
@@ -39,7 +40,7 @@ impl OnnxRankingModel {
         check_features(&section.features)?;
         let n_sessions = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SESSIONS);
         let session = || {
-            let session = runtime.session(artifact, &section.graph, 1)?;
+            let session = runtime.session(artifact, &section.graph, (1, &SharedTables::default()))?;
             let inputs = [Port::float32("features", [None, Some(N_FEATURES)])];
             check_signature(&section.graph, &session, &inputs, &[Port::float32("score", [None])])?;
             Ok(Mutex::new(session))

@@ -17,6 +17,7 @@ use ort::session::Session;
 use ort::value::TensorRef;
 
 use super::movie_features::{FeatureColumns, Features};
+use super::runtime::SharedTables;
 use super::session::{Port, check_signature, floats, run_error};
 use super::{InferenceError, Runtime, Worker, WorkerOptions, check_probe, fenced};
 use crate::artifact::{Artifact, HistoryInput, NetworkVocabulary, ProbeHistory, RatingNetwork as Section};
@@ -252,7 +253,7 @@ fn load_tower(
     options: WorkerOptions,
 ) -> Result<Session, InferenceError> {
     let file = &section.movie_tower;
-    let session = runtime.session(artifact, file, options.threads)?;
+    let session = runtime.session(artifact, file, (options.threads, &SharedTables::default()))?;
     let inputs = [
         Port::int64("movie_row", [None]),
         Port::float32("numeric", [None, Some(section.numeric.len())]),
@@ -270,7 +271,7 @@ fn load_scorer(
 ) -> Result<Scorer, InferenceError> {
     let file = &section.scorer;
     let vector_dim = section.vector_dim;
-    let mut session = runtime.session(artifact, file, options.threads)?;
+    let mut session = runtime.session(artifact, file, (options.threads, &SharedTables::default()))?;
     let mut inputs = vec![Port::int64("user_row", [Some(1)]), Port::float32("movie_vectors", [None, Some(vector_dim)])];
     if section.history.is_some() {
         inputs.push(Port::float32("history_vectors", [None, Some(vector_dim)]));

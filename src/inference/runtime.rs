@@ -13,9 +13,10 @@ use ort::environment::Environment;
 use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::SessionBuilder;
+use ort::value::{DynValue, Tensor};
 
 use super::{InferenceError, fenced};
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, ByteTable};
 
 /// Version that tools fetch into the cache folder.
 const CACHED_VERSION: &str = "1.32.0";
@@ -23,10 +24,30 @@ const CACHED_VERSION: &str = "1.32.0";
 const LIBRARY_NAME: &str = "libonnxruntime.so";
 /// Larger graphs are not read into memory before they are loaded.
 const IN_MEMORY_LIMIT_BYTES: u64 = 64 << 20;
+/// Smaller tables are not worth a place of their own. What is multiplied with is smaller, and better left to each session,
+/// which packs it and frees what it packed.
+const LEAST_SHARED_BYTES: u64 = 8 << 20;
 /// Folders of installed copies.
 const INSTALLED: [&str; 2] = ["/usr/lib/marquee", "/usr/local/lib/marquee"];
 
 static STARTED: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
+
+/// Tables that all sessions of a graph look up in one copy.
+#[derive(Default)]
+pub(super) struct SharedTables(Vec<(String, Arc<DynValue>)>);
+
+impl SharedTables {
+    /// The graph's own: the words' vectors of an 8-bit text encoder, a fifth of what a session of it takes.
+    pub(super) fn of(artifact: &Artifact, file: &str) -> Result<Self, InferenceError> {
+        let share = |table: ByteTable| -> ort::Result<(String, Arc<DynValue>)> {
+            Ok((table.name, Arc::new(Tensor::from_array((table.dims, table.values))?.into_dyn())))
+        };
+        let tables = artifact.byte_tables(file, LEAST_SHARED_BYTES)?;
+        let failed = |reason: String| InferenceError::Load { file: file.to_owned(), reason };
+        let shared = fenced(|| tables.into_iter().map(share).collect::<ort::Result<_>>()).map_err(failed)?;
+        Ok(Self(shared.map_err(|error| failed(error.to_string()))?))
+    }
+}
 
 /// The loaded library with its environment.
 pub struct Runtime {
@@ -70,16 +91,21 @@ impl Runtime {
         }
     }
 
-    /// Makes a session of an artifact's graph. A small one from memory, from bytes whose hash was compared as they were
+    /// Makes a session of an artifact's graph, with tables that it shares with others of the same graph. A small graph from memory, from bytes whose hash was compared as they were
     /// read. A large one from its file: for a graph of 436 MB the peak was 536 MB instead of 951; its hash is compared once
     /// more afterwards. External data, which only a file could pull in, was refused when the artifact was verified.
-    pub(super) fn session(&self, artifact: &Artifact, file: &str, threads: usize) -> Result<Session, InferenceError> {
+    pub(super) fn session(
+        &self,
+        artifact: &Artifact,
+        file: &str,
+        (threads, shared): (usize, &SharedTables),
+    ) -> Result<Session, InferenceError> {
         if artifact.size_of(file)? <= IN_MEMORY_LIMIT_BYTES {
             let bytes = artifact.read(file)?;
-            return self.session_of(file, threads, |builder| builder.commit_from_memory(&bytes));
+            return self.session_of(file, (threads, shared), |builder| builder.commit_from_memory(&bytes));
         }
         let path = artifact.checked_path(file)?;
-        let session = self.session_of(file, threads, |builder| builder.commit_from_file(path))?;
+        let session = self.session_of(file, (threads, shared), |builder| builder.commit_from_file(path))?;
         artifact.check_again(file)?;
         Ok(session)
     }
@@ -87,7 +113,7 @@ impl Runtime {
     fn session_of(
         &self,
         file: &str,
-        threads: usize,
+        (threads, shared): (usize, &SharedTables),
         commit: impl FnOnce(&mut SessionBuilder) -> ort::Result<Session>,
     ) -> Result<Session, InferenceError> {
         let load = || -> ort::Result<Session> {
@@ -100,6 +126,9 @@ impl Runtime {
                 .with_inter_threads(1)?
                 .with_intra_op_spinning(false)?
                 .with_inter_op_spinning(false)?;
+            for (name, values) in &shared.0 {
+                builder = builder.with_initializer(name, Arc::clone(values))?;
+            }
             commit(&mut builder)
         };
         let failed = |reason: String| InferenceError::Load { file: file.to_owned(), reason };
@@ -199,7 +228,7 @@ pub(super) mod tests {
     #[test]
     fn bytes_that_are_no_graph_are_an_error() {
         let commit = |builder: &mut SessionBuilder| builder.commit_from_memory(b"not a graph");
-        let error = runtime().session_of("bad.onnx", 1, commit).unwrap_err();
+        let error = runtime().session_of("bad.onnx", (1, &SharedTables::default()), commit).unwrap_err();
         assert!(error.to_string().starts_with("bad.onnx cannot be loaded"), "{error}");
     }
 }

@@ -16,6 +16,7 @@ use ort::session::Session;
 use ort::value::TensorRef;
 use tokenizers::{Tokenizer, TruncationParams};
 
+use super::runtime::SharedTables;
 use super::session::{Port, check_signature, floats, run_error};
 use super::{InferenceError, Runtime, Ticket, Worker, WorkerOptions, check_probe, fenced};
 use crate::artifact::{Artifact, TextEncoder as Section};
@@ -89,8 +90,9 @@ impl OnnxTextEncoder {
         let section = artifact.text_encoder()?;
         let tokenizer = load_tokenizer(section, &artifact.read(&section.tokenizer)?)?;
         let (n_sessions, threads) = division(options.worker.threads, artifact.size_of(&section.graph)?);
-        let runners =
-            (0..n_sessions).map(|_| Runner::load(artifact, runtime, threads)).collect::<Result<Vec<_>, _>>()?;
+        let shared = if n_sessions > 1 { SharedTables::of(artifact, &section.graph)? } else { SharedTables::default() };
+        let runner = |_| Runner::load(artifact, runtime, (threads, &shared));
+        let runners = (0..n_sessions).map(runner).collect::<Result<Vec<_>, _>>()?;
         let runs = runners.into_iter().map(|mut runner| move |jobs: Vec<Tokenised>| runner.run(&jobs));
         let fits = move |jobs: &[Tokenised], job: &Tokenised| fits(jobs, job, &options);
         let worker = Worker::start_joining("text-encoder", options.worker.queue, fits, runs)
@@ -227,9 +229,9 @@ fn division(threads: usize, graph_bytes: u64) -> (usize, usize) {
 }
 
 impl Runner {
-    fn load(artifact: &Artifact, runtime: &Runtime, threads: usize) -> Result<Self, InferenceError> {
+    fn load(artifact: &Artifact, runtime: &Runtime, options: (usize, &SharedTables)) -> Result<Self, InferenceError> {
         let section = artifact.text_encoder()?;
-        let session = runtime.session(artifact, &section.graph, threads)?;
+        let session = runtime.session(artifact, &section.graph, options)?;
         let inputs = [Port::int64("input_ids", [None, None]), Port::int64("attention_mask", [None, None])];
         let output = Port::float32("sentence_embedding", [None, Some(section.dim)]);
         check_signature(&section.graph, &session, &inputs, &[output])?;
@@ -344,7 +346,7 @@ mod tests {
     fn askers_that_share_a_run_get_their_own_vectors() {
         let artifact = fixture::artifact("tiny-encoder");
         let encoder = encoder(EncoderOptions::default());
-        let mut runner = Runner::load(&artifact, &runtime(), 1).unwrap();
+        let mut runner = Runner::load(&artifact, &runtime(), (1, &SharedTables::default())).unwrap();
         let askers = [vec!["a toy story"], vec!["a toy story a toy", "a"], vec!["toy"]];
         let tokenised = askers.iter().map(|texts| texts.iter().map(|text| encoder.tokenise(text).unwrap()).collect());
         let replies = runner.run(&tokenised.collect::<Vec<_>>());
