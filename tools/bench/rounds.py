@@ -30,7 +30,7 @@ from bench.tables import Sample
 ROUTES = {
     "user": "user, prepared",
     "user-new": "user, new question",
-    "user-network": "user, ranked by the same network, new question",
+    "user-network": "user, ranked by the same network, remembered",
     "title": "title → similar, prepared",
     "title-new": "title → similar, new question",
     "title-again": "title → similar, asked before",
