@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import datetime
 import json
 import math
 import multiprocessing
@@ -267,6 +268,7 @@ def rung(given: argparse.Namespace, ratings: int) -> Report:
         report: Report = {"movies": sizes.movies, "users": sizes.users, "asked_for": ratings}
         report["ratings"] = int(stamp.read_text())
         report |= {"clients": given.clients, "seconds": given.seconds}
+        report["date"] = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
         report["load_before"] = os.getloadavg()[0]
         report |= import_into(given.marquee, store, folder)
         report["import_per_s"] = report["ratings"] / report["import_s"]
@@ -280,6 +282,7 @@ def rung(given: argparse.Namespace, ratings: int) -> Report:
 
 
 ROWS: tuple[tuple[str, str, str], ...] = (
+    ("measured on", "date", "{}"),
     ("movies", "movies", "{:,.0f}"),
     ("people", "users", "{:,.0f}"),
     ("import, ratings/s", "import_per_s", "{:,.0f}"),
@@ -311,7 +314,7 @@ def table(reports: list[Report]) -> str:
     lines = [f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows]]
     about = (
         f"Written by `tools/bench/scale` on {os.cpu_count()} cores ({platform.machine()}), which "
-        "daemon and clients share."
+        "daemon and clients share. Columns of different days are of different versions."
     )
     goals = (
         f"Goals at 30 million: import {GOALS['import_per_s']:,}/s, start {GOALS['start_s']:g} s, "
