@@ -13,7 +13,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::EngineError;
-use super::list::{List, Row};
+use super::list::{List, Row, Taste};
 use super::question::Question;
 use crate::domain::RatedMovie;
 
@@ -87,7 +87,7 @@ impl Weighter<u64, Arc<Kept>> for Bytewise {
         let Question { excluded, liked, disliked, rated, .. } = &kept.asked.question;
         let n_named = excluded.len() + liked.len() + disliked.len() + 2 * rated.len();
         let of_rows: usize = kept.list.rows.iter().map(|row| row.n_bytes() + size_of::<Prediction>()).sum();
-        let of_tastes: usize = kept.list.tastes.iter().map(super::list::Taste::n_bytes).sum();
+        let of_tastes: usize = kept.list.tastes.iter().map(Taste::n_bytes).sum();
         (of_rows + of_tastes + 4 * n_named + OVERHEAD_BYTES) as u64
     }
 }

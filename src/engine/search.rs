@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::EngineError;
 use super::answers::{found, recommend_error, scored_in_turn};
 use super::question::RecommendedMovie;
-use super::similar_memory::N_KEPT;
+use super::similar_memory::{N_KEPT, Neighbours};
 use super::snapshot::Snapshot;
 use crate::domain::{Catalogue, ItemIdx, Movie, MovieFilter, MovieId, Popularity, Query};
 use crate::recommend::{HybridSimilar, Newcomer, PromptReasons, PromptSearch, Scorer};
@@ -286,10 +286,10 @@ pub(super) fn prepare_neighbours(snapshot: &Arc<Snapshot>, movie: MovieId) -> Re
     Ok(is_wanted)
 }
 
-fn find_and_keep(snapshot: &Arc<Snapshot>, movie: MovieId) -> Result<Arc<[(MovieId, f32)]>, EngineError> {
+fn find_and_keep(snapshot: &Arc<Snapshot>, movie: MovieId) -> Result<Neighbours, EngineError> {
     let wanted = (SimilarMethod::default(), N_KEPT, &MovieFilter::default());
     let scored = scored_neighbours(snapshot, movie, wanted)?;
-    let neighbours: Arc<[(MovieId, f32)]> = scored.into_iter().map(|(movie, score, _)| (movie, score)).collect();
+    let neighbours: Neighbours = scored.into_iter().map(|(movie, score, _)| (movie, score)).collect();
     snapshot.similar.keep(movie, Arc::clone(&neighbours));
     Ok(neighbours)
 }

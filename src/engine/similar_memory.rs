@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 32 << 20;
 const OVERHEAD_BYTES: usize = 96;
 
 /// Movies with their scores, best first.
-type Neighbours = Arc<[(MovieId, f32)]>;
+pub(super) type Neighbours = Arc<[(MovieId, f32)]>;
 
 #[derive(Clone)]
 struct Bytewise;

@@ -66,12 +66,19 @@ impl Hybrid {
 
     /// Scores of the candidates and of the `required` movies, as far as the query does not leave them out.
     pub fn score_with(&self, query: &Query, required: &[ItemIdx]) -> Result<Scores, RecommendError> {
-        let Candidates { items, rows } = self.signals.candidates(query, required);
         let mut scores = Scores::absent(self.signals.catalogue().len());
-        for (item, score) in items.into_iter().zip(self.ranker.score(&rows)?) {
-            scores.set(item, score);
-        }
+        self.scored(query, required)?.for_each(|(item, score)| scores.set(item, score));
         Ok(scores)
+    }
+
+    /// The same, only of those that have one.
+    fn scored(
+        &self,
+        query: &Query,
+        required: &[ItemIdx],
+    ) -> Result<impl Iterator<Item = (ItemIdx, f32)> + use<>, RecommendError> {
+        let Candidates { items, rows } = self.signals.candidates(query, required);
+        Ok(items.into_iter().zip(self.ranker.score(&rows)?))
     }
 
     /// The reasons for these movies, which must be ones that the query does not leave out; others are passed over.
@@ -207,13 +214,12 @@ impl Scorer for Hybrid {
 
     fn ranked(&self, catalogue: &Catalogue, query: &Query) -> Result<RankedList, RecommendError> {
         self.needs_history(query)?;
-        // What the query leaves out is no candidate.
-        let Candidates { items, rows } = self.signals.candidates(query, &[]);
         let ids = catalogue.vocabulary();
         let scored = |(item, value): (ItemIdx, f32)| {
             Some(ScoredItem { movie: ids.id_at(item.row()), score: Score::new(value)? })
         };
-        let scored = items.into_iter().zip(self.ranker.score(&rows)?).filter_map(scored).collect();
+        // What the query leaves out is no candidate.
+        let scored = self.scored(query, &[])?.filter_map(scored).collect();
         Ok(RankedList::new(top_k(scored, query.n, ScoredItem::ranking_order)))
     }
 }

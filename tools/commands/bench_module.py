@@ -1,4 +1,5 @@
-"""tools/bench/vectors: runs the measurement in an environment that draws."""
+"""tools/bench/generate and vectors: runs a module of bench/ in an environment with numpy and tqdm
+that can draw, without building anything."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ from fetch.report import SetupError, say
 
 
 def main() -> int:
+    name, *arguments = sys.argv[1:]
     cache = cache_from(os.environ)
-    environment = {**child_environment(cache), "PYTHONPATH": str(TOOLS)}
     try:
         check_prerequisites(rust=False)
         with locked(cache):
@@ -22,7 +23,8 @@ def main() -> int:
     except SetupError as error:
         say(str(error))
         return 1
-    command = [str(python), "-m", "bench.vector_index", *sys.argv[1:]]
+    environment = {**child_environment(cache), "PYTHONPATH": str(TOOLS)}
+    command = [str(python), "-m", f"bench.{name}", *arguments]
     return subprocess.run(command, env=environment, check=False).returncode
 
 
