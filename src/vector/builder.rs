@@ -23,8 +23,9 @@ pub(super) const SCALAR: &str = "bf16";
 pub(super) const CONNECTIVITY: usize = 16;
 /// Candidates kept while a vector is inserted.
 pub(super) const EXPANSION_ADD: usize = 128;
-/// Candidates kept while searching: recall@10 of 0.99 and more up to some ten thousand vectors.
-pub(super) const EXPANSION_SEARCH: usize = 128;
+/// Candidates kept while searching. On the overviews of 9,010 real films recall@10 is 0.982 with 128, 0.995 with 256 in
+/// 1.6 times the time, 0.997 with 512 in 2.8 times.
+pub(super) const EXPANSION_SEARCH: usize = 256;
 /// Progress is told every so many vectors.
 const PROGRESS_STEP: usize = 64;
 /// How far the squared length of a vector may be from one.

@@ -1,6 +1,6 @@
-//! Nearest neighbours among embeddings: an approximate index (HNSW, [`VectorIndex`]), which the tests hold
-//! against an exact search, and for long lists from small catalogues a scan of all vectors. The only room that knows
-//! usearch.
+//! Nearest neighbours among embeddings: a scan of all vectors, which misses nothing, as long as the catalogue is small,
+//! and above that an approximate index (HNSW, [`VectorIndex`]). The tests hold both against an exact search. The only
+//! room that knows usearch.
 //!
 //! usearch trusts its input: a corrupt file or a search during a reservation crashes the process. So an index is built,
 //! then frozen; its file is read only when its hash is the one that was written beside it; vectors are checked first.
@@ -25,10 +25,6 @@ use crate::recommend::{NearestNeighbors, PortError};
 
 /// Name of this port in errors.
 const PORT: &str = "the vector index";
-
-/// A movie of a long list costs the graph as much as the scan costs so many vectors: 5 µs against 0.05 µs, measured on
-/// 9,010 random vectors of 768 components, lists of 300 and 500.
-const SCANNED_PER_FOUND: usize = 100;
 
 /// Why an index could not be built, saved or opened.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +85,7 @@ pub struct VectorIndex {
 }
 
 impl VectorIndex {
-    /// The index with what it needs to answer long lists by a scan, if it is small enough; `movies` are those it holds.
+    /// The index with what it needs to answer by a scan, if it is small enough; `movies` are those it holds.
     pub fn with_scan(mut self, movies: impl Iterator<Item = MovieId>) -> Self {
         if self.len <= MAX_SCANNED {
             let mut movies: Vec<MovieId> = movies.collect();
@@ -121,7 +117,7 @@ impl NearestNeighbors for VectorIndex {
         if k == 0 {
             return Ok(Vec::new());
         }
-        if let Some(scan) = self.scan.as_ref().filter(|_| self.len <= k.saturating_mul(SCANNED_PER_FOUND)) {
+        if let Some(scan) = &self.scan {
             return Ok(scan.nearest(components, k));
         }
         let matches = self.index.search(&builder::rounded(components), k).map_err(|error| {

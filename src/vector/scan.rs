@@ -1,8 +1,9 @@
 //! Exhaustive search for catalogues that are small enough: every vector as 8-bit numbers first, then the nearest of them
 //! again as bfloat16, the numbers that usearch keeps.
 //!
-//! A graph is walked from link to link, which for long lists costs more than reading everything in order: measured on
-//! 9,010 random vectors of 768 components with AVX2, the scan takes 0.5 ms whatever the length of the list.
+//! A graph is walked from link to link, and does not always arrive: of 9,010 real films it missed every fiftieth of the
+//! ten nearest, now and then the nearest of all. Reading everything in order takes 0.5 ms there (768 components, AVX2)
+//! whatever the length of the list, which for long lists is less than the walk.
 
 use std::cmp::Ordering;
 
