@@ -113,6 +113,7 @@ fn sentence(reasons: &Reasons, method: &str) -> String {
         "popularity" | "recent-popularity" if parts.is_empty() => parts.push("many people like it".to_owned()),
         "popularity" => parts.push("many people watch it".to_owned()),
         "user-knn" => parts.push("people with your taste like it".to_owned()),
+        "ease-recent" | "item-knn-recent" => parts.push("it goes with what you rated last".to_owned()),
         "genres" => parts.push("it is of a kind you like".to_owned()),
         "quality" => parts.push("it is rated highly".to_owned()),
         "news" => parts.push("it is new since you were last here".to_owned()),

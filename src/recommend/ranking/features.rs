@@ -4,9 +4,9 @@ use crate::domain::ItemIdx;
 use crate::recommend::signals::{HALF_LIVES_DAYS, Profile};
 
 /// Number of features.
-pub const N_FEATURES: usize = 34;
+pub const N_FEATURES: usize = 40;
 /// Signals of the history.
-pub(super) const N_HISTORY: usize = 6;
+pub(super) const N_HISTORY: usize = 8;
 /// Signals that propose candidates, and so have ranks: those of the history, the decayed counts, the returning people.
 pub(super) const N_RANKED: usize = N_HISTORY + HALF_LIVES_DAYS.len() + 1;
 
@@ -77,12 +77,16 @@ pub const FEATURES: [Feature; N_FEATURES] = [
     taste("rp3beta", "rp3beta", 0.1),
     taste("user_knn", "user-knn", 0.2),
     taste("genres", "genres", 0.1),
+    taste("ease_recent", "ease-recent", 0.0),
+    taste("item_knn_recent", "item-knn-recent", 0.0),
     taste("ease_rank", "ease", 0.3),
     taste("als_rank", "als", 0.0),
     taste("item_knn_rank", "item-knn", 0.1),
     taste("rp3beta_rank", "rp3beta", 0.0),
     taste("user_knn_rank", "user-knn", 0.1),
     taste("genres_rank", "genres", 0.0),
+    taste("ease_recent_rank", "ease-recent", 0.0),
+    taste("item_knn_recent_rank", "item-knn-recent", 0.0),
     popular("popularity_3d_rank", 0.0),
     popular("popularity_14d_rank", 0.0),
     popular("popularity_60d_rank", 0.1),
@@ -105,12 +109,17 @@ pub const FEATURES: [Feature; N_FEATURES] = [
     free("history_length", About::Person),
     free("history_preference", About::Person),
     free("history_days", About::Person),
+    free("n_visits", About::Person),
+    free("visit_length", About::Person),
 ];
 
 /// Where the days since the person's last rating stand, as ln(1 + days).
-pub(super) const GAP: usize = 30;
+pub(super) const GAP: usize = 34;
 /// Where the length of the history stands, as ln(1 + n).
-pub(super) const LENGTH: usize = 31;
+pub(super) const LENGTH: usize = 35;
+
+/// Ratings farther apart, in seconds, were given on different visits.
+const VISIT_GAP_S: i64 = 3_600;
 
 /// What the features say of the person, whatever the candidate.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +127,7 @@ pub(super) struct Person {
     pub(super) last_seen: i64,
     pub(super) mean_year: Option<f32>,
     /// The last features of every row.
-    pub(super) features: [f32; 4],
+    pub(super) features: [f32; 6],
 }
 
 impl Person {
@@ -128,6 +137,9 @@ impl Person {
         let days = |seconds: i64| seconds.max(0) as f32 / 86_400.0;
         let n = profile.items.len() as f32;
         let years: Vec<f32> = profile.items.iter().filter_map(|rated| year(rated.item)).collect();
+        let mut times: Vec<i64> = profile.items.iter().map(|rated| rated.timestamp).collect();
+        times.sort_unstable();
+        let visits: Vec<&[i64]> = times.chunk_by(|before, after| after - before <= VISIT_GAP_S).collect();
         let mean_preference = profile.items.iter().map(|rated| rated.preference).sum::<f32>() / n.max(1.0);
         Self {
             last_seen,
@@ -137,6 +149,8 @@ impl Person {
                 n.ln_1p(),
                 mean_preference,
                 days(last_seen - first_seen).ln_1p(),
+                (visits.len() as f32).ln_1p(),
+                (visits.last().map_or(0, |visit| visit.len()) as f32).ln_1p(),
             ],
         }
     }
@@ -145,6 +159,7 @@ impl Person {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recommend::signals::ProfileItem;
 
     #[test]
     fn the_table_names_each_feature_once_and_knows_where_the_context_stands() {
@@ -153,5 +168,22 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), N_FEATURES);
+    }
+
+    #[test]
+    fn visits_are_told_apart_by_an_hour() {
+        let times = [0, 10, 3_610, 7_211, 7_212];
+        let items = times.map(|timestamp| ProfileItem {
+            item: ItemIdx(timestamp as u32),
+            rating: 4.0,
+            preference: 0.5,
+            timestamp,
+            recency: 1.0,
+        });
+        let profile = Profile { user: None, items: items.to_vec(), asked_at: 7_212 };
+        let [.., n_visits, visit_length] = Person::of(&profile, |_| None).features;
+        assert_eq!((n_visits, visit_length), (3.0_f32.ln(), 3.0_f32.ln()), "two visits of three and two ratings");
+        let nobody = Person::of(&Profile::default(), |_| None).features;
+        assert!(nobody.iter().all(|value| value.is_finite()));
     }
 }

@@ -6,8 +6,8 @@ use super::features::{N_FEATURES, N_HISTORY, N_RANKED, Person, Row};
 use crate::domain::{Catalogue, ItemIdx, Query, RatingMatrix};
 use crate::math::Survey;
 use crate::recommend::signals::{
-    Als, Ease, GenreProfile, Moment, NeighborSignal, PreferenceScale, Preferences, Profile, Rp3Beta, Signal, Timeline,
-    UserKnn,
+    Als, Ease, GenreProfile, Moment, NeighborSignal, PreferenceScale, Preferences, Profile, Recent, Rp3Beta, Signal,
+    Timeline, UserKnn,
 };
 use crate::recommend::{DEFAULT_NEIGHBORS, ItemNeighbors, RatingBaseline, RecommendError, Scorer, Scores, Similarity};
 
@@ -40,7 +40,7 @@ impl Default for SignalOptions {
 pub struct FittedSignals {
     catalogue: Arc<Catalogue>,
     ratings: Arc<RatingMatrix>,
-    history: [Box<dyn Signal>; N_HISTORY],
+    history: [Arc<dyn Signal>; N_HISTORY],
     user_knn: UserKnn,
     timeline: Timeline,
     latest: Popular,
@@ -140,14 +140,18 @@ impl FittedSignals {
         let ease = go_on().then(|| Ease::fit(&preferences, options.max_dense_items))?;
         let als = go_on().then(|| Als::fit(&preferences))?;
         let rp3beta = go_on().then(|| Rp3Beta::fit(&preferences))?;
+        let (ease, neighbors): (Arc<dyn Signal>, Arc<dyn Signal>) =
+            (Arc::new(ease), Arc::new(NeighborSignal::new(Arc::new(neighbors))));
         // In the order of the features.
-        let history: [Box<dyn Signal>; N_HISTORY] = [
-            Box::new(ease),
-            Box::new(als),
-            Box::new(NeighborSignal::new(Arc::new(neighbors))),
-            Box::new(rp3beta),
-            Box::new(user_knn.clone()),
-            Box::new(GenreProfile::fit(&catalogue)),
+        let history: [Arc<dyn Signal>; N_HISTORY] = [
+            Arc::clone(&ease),
+            Arc::new(als),
+            Arc::clone(&neighbors),
+            Arc::new(rp3beta),
+            Arc::new(user_knn.clone()),
+            Arc::new(GenreProfile::fit(&catalogue)),
+            Arc::new(Recent::new(ease, "ease-recent")),
+            Arc::new(Recent::new(neighbors, "item-knn-recent")),
         ];
         Some(Self {
             history,

@@ -10,6 +10,7 @@ mod genre_profile;
 mod item_neighbors;
 mod preference;
 mod profile;
+mod recent;
 mod rp3beta;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use genre_profile::GenreProfile;
 pub use item_neighbors::NeighborSignal;
 pub use preference::{PreferenceScale, Preferences};
 pub use profile::{Profile, ProfileItem};
+pub use recent::Recent;
 pub use rp3beta::Rp3Beta;
 pub use timeline::{HALF_LIVES_DAYS, Moment, Timeline};
 pub use user_knn::UserKnn;

@@ -3,6 +3,9 @@
 use super::PreferenceScale;
 use crate::domain::{Catalogue, ItemIdx, Query, RatingMatrix, UserIdx};
 
+/// Later ratings after which a rating says half as much of what the person is up to now.
+const HALF_LIFE_RATINGS: f32 = 10.0;
+
 /// A film of the person's history.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ProfileItem {
@@ -14,6 +17,8 @@ pub struct ProfileItem {
     pub preference: f32,
     /// When it was given, in seconds since 1970.
     pub timestamp: i64,
+    /// How much of it is left after the ratings given since: 2^(−n/h) for n later ones and [`HALF_LIFE_RATINGS`] as h.
+    pub recency: f32,
 }
 
 /// A person's history at a time of asking.
@@ -36,7 +41,13 @@ impl Profile {
         let scale = PreferenceScale::of(ratings);
         let known = query.history.iter().filter_map(|rated| {
             let (item, rating) = (catalogue.item_idx(rated.movie)?, rated.rating.value());
-            Some(ProfileItem { item, rating, preference: scale.preference(rating), timestamp: rated.timestamp })
+            Some(ProfileItem {
+                item,
+                rating,
+                preference: scale.preference(rating),
+                timestamp: rated.timestamp,
+                recency: 1.0,
+            })
         });
         let mut items: Vec<ProfileItem> = known.collect();
         if items.len() > Self::LONGEST {
@@ -46,6 +57,7 @@ impl Profile {
         items.reverse();
         items.sort_by_key(|rated| rated.item);
         items.dedup_by_key(|rated| rated.item);
+        fade(&mut items);
         let user = query.user.and_then(|user| ratings.user_idx(user));
         Self { user, items, asked_at: query.asked_at.unwrap_or(ratings.newest()) }
     }
@@ -53,5 +65,15 @@ impl Profile {
     /// Time of the newest rating of the history; the time of asking when there is none.
     pub fn last_seen(&self) -> i64 {
         self.items.iter().map(|rated| rated.timestamp).max().unwrap_or(self.asked_at)
+    }
+}
+
+/// Sets what is left of each; of ratings of the same second none is later.
+fn fade(items: &mut [ProfileItem]) {
+    let mut times: Vec<i64> = items.iter().map(|rated| rated.timestamp).collect();
+    times.sort_unstable();
+    for rated in items {
+        let n_later = times.len() - times.partition_point(|&time| time <= rated.timestamp);
+        rated.recency = (-(n_later as f32) / HALF_LIFE_RATINGS).exp2();
     }
 }

@@ -15,8 +15,9 @@ fn all(catalogue: &Catalogue, ratings: &RatingMatrix) -> Vec<Box<dyn Signal>> {
         Box::new(Als::fit(&preferences)),
         Box::new(NeighborSignal::new(Arc::new(ItemNeighbors::fit(ratings, DEFAULT_NEIGHBORS, Similarity::Cosine)))),
         Box::new(Rp3Beta::fit(&preferences)),
-        Box::new(UserKnn::fit(preferences)),
+        Box::new(UserKnn::fit(Arc::clone(&preferences))),
         Box::new(GenreProfile::fit(catalogue)),
+        Box::new(Recent::new(Arc::new(Ease::fit(&preferences, 100)), "ease-recent")),
     ]
 }
 
@@ -70,6 +71,32 @@ fn nothing_known_and_nobody_at_all_score_nothing() {
             assert!(scores.iter().all(|&score| score == 0.0), "{}: {scores:?}", signal.name());
         }
     }
+}
+
+#[test]
+fn what_is_recent_weighs_half_after_ten_later_ratings() {
+    let (catalogue, ratings) = sample::movies_and_ratings();
+    let preferences = Preferences::fit(&ratings, usize::MAX);
+    let ease: Arc<dyn Signal> = Arc::new(Ease::fit(&preferences, 100));
+    let recent = Recent::new(Arc::clone(&ease), "ease-recent");
+    let at = |movie, value, timestamp| RatedMovie { timestamp, ..rated(movie, value) };
+    let of = |signal: &dyn Signal, history| scores(signal, &catalogue, &ratings, history);
+    // Of ratings of the same second none is later, and one that is not known counts for nobody.
+    let together = vec![at(10, 5.0, 3), at(40, 1.0, 3), at(999, 5.0, 9)];
+    assert_eq!(of(&recent, together.clone()), of(&*ease, together));
+    let movies = catalogue.movies().iter().zip(0..);
+    let history: Vec<RatedMovie> = movies.map(|(movie, time)| at(movie.id.0, 4.0, time)).collect();
+    let mut expected = vec![0.0; catalogue.len()];
+    for (rating, n_later) in history.iter().zip((0..history.len()).rev()) {
+        let share = 0.5_f32.powf(n_later as f32 / 10.0);
+        for (sum, score) in expected.iter_mut().zip(of(&*ease, vec![*rating])) {
+            *sum += share * score;
+        }
+    }
+    for (score, expected) in of(&recent, history).into_iter().zip(expected) {
+        assert!((score - expected).abs() < 1e-5, "{score} {expected}");
+    }
+    assert_eq!(recent.name(), "ease-recent");
 }
 
 /// The definition: with all ratings equal, EASE is the ridge regression of each column on the others. For two movies,
