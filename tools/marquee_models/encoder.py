@@ -48,9 +48,12 @@ PROBE_TEXTS = (
     "Two brothers cross the desert with a map that is wrong in a different way every morning. "
     * 40,
 )
-# Typical texts, of which the quantised graph learns the ranges of its channels.
+# Typical texts, of which the quantised graph learns what its products are given. With so many
+# overviews, and as many prompts, its vectors are a tenth nearer to the exact ones than with 64.
 OVERVIEWS = Path(__file__).resolve().parents[2] / "data" / "overviews.csv"
-N_CALIBRATION_TEXTS = 64
+N_CALIBRATION_TEXTS = 192
+# Words of a prompt.
+SHORTEST_PROMPT, LONGEST_PROMPT = 6, 20
 # Largest difference of a component from the exact vector. The 8-bit graph's was 0.010 on 455
 # prompts and these; a processor whose sums saturate should be found out.
 INT8_TOLERANCE = 0.02
@@ -116,16 +119,25 @@ def export_encoder(options: argparse.Namespace) -> Path:
 
 
 def calibration_texts(path: Path, tokenizer_json: str) -> list[list[int]]:
-    """Token ids of texts that are spread evenly over the file, and of odd ones: of an empty text
-    some channels are larger than of any other."""
+    """Token ids of texts that are spread evenly over the file, of a few words of each, as short as
+    prompts are, and of odd ones: of an empty text some channels are larger than of any other."""
     with path.open(newline="", encoding="utf-8") as stream:
         texts = [row["overview"] for row in csv.DictReader(stream)]
     if not texts:
         raise ValueError(f"{path} has no overviews")
     tokenizer = Tokenizer.from_str(tokenizer_json)
     step = max(1, len(texts) // N_CALIBRATION_TEXTS)
-    texts = [*PROBE_TEXTS, *texts[::step][:N_CALIBRATION_TEXTS]]
-    return [tokenizer.encode(text).ids for text in texts]
+    texts = texts[::step][:N_CALIBRATION_TEXTS]
+    random = np.random.default_rng(0)
+    prompts = [some_words(text, random) for text in texts]
+    return [tokenizer.encode(text).ids for text in (*PROBE_TEXTS, *texts, *prompts)]
+
+
+def some_words(text: str, random: np.random.Generator) -> str:
+    words = text.split()
+    length = int(random.integers(SHORTEST_PROMPT, LONGEST_PROMPT + 1))
+    start = int(random.integers(max(1, len(words) - length + 1)))
+    return " ".join(words[start : start + length])
 
 
 def parse_time(text: str) -> datetime:
