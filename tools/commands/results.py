@@ -6,6 +6,7 @@ that `marquee import` reads. Both temporal splits train a ranking model on the t
 (LightGBM); rating prediction is measured on five shuffled folds, and on the first of them both
 architectures of the rating network (PyTorch). Takes half an hour to an hour for each data set.
 
+  --top-n         measures the lists only; what the page says of ratings stays as it is.
   --splits DIR    only writes the splits: DIR/movielens-100k-user/train.csv and test.csv, …-global,
                   and the same for each NAME. For whoever wants to make lists with another system.
   --foreign DIR   also judges lists of other systems on those splits: every CSV file in
@@ -44,6 +45,7 @@ PICTURES = CHECKOUT / "data" / "results"
 BLEND = "peers-blend"
 ARCHITECTURES = ("history", "original")
 N_FOLDS = 5
+RATING_HEADING = "### Rating prediction, five folds"
 SPLITS = {
     "user": "the last fifth of each person's ratings is held out, and each is asked about at their "
     "last training rating",
@@ -68,6 +70,7 @@ class Request:
     data_sets: dict[str, Path]
     foreign: Path | None
     splits: Path | None
+    top_n: bool
 
 
 def main() -> int:
@@ -88,7 +91,8 @@ def main() -> int:
             if request.splits is not None:
                 write_splits(bench, data_sets, request.splits)
                 return 0
-            sections = [section(bench, name, folder) for name, folder in data_sets.items()]
+            page = PAGE.read_text(encoding="utf-8") if request.top_n else ""
+            sections = [section(bench, *data_set, page) for data_set in data_sets.items()]
     except SetupError as error:
         say(str(error))
         return 1
@@ -101,12 +105,14 @@ def understand(arguments: list[str]) -> Request:
     parser = argparse.ArgumentParser(prog="tools/results", add_help=False, allow_abbrev=False)
     parser.add_argument("--foreign", type=Path)
     parser.add_argument("--splits", type=Path)
+    parser.add_argument("--top-n", action="store_true")
     parser.add_argument("data_sets", nargs="*")
     options = parser.parse_args(arguments)
     if options.foreign is not None and not options.foreign.is_dir():
         raise SetupError(f"{options.foreign} is not a folder")
     foreign = None if options.foreign is None else options.foreign.absolute()
-    return Request(dict(map(named_folder, options.data_sets)), foreign, options.splits)
+    data_sets = dict(map(named_folder, options.data_sets))
+    return Request(data_sets, foreign, options.splits, options.top_n)
 
 
 def named_folder(argument: str) -> tuple[str, Path]:
@@ -138,15 +144,27 @@ def write_splits(bench: Bench, data_sets: dict[str, Path], target: Path) -> None
             say(f"written: {target / files.name}")
 
 
-def section(bench: Bench, name: str, folder: Path) -> str:
+def section(bench: Bench, name: str, folder: Path, page: str) -> str:
+    """What the page already says of the ratings stays."""
     say(f"measuring {name}")
     store = imported(bench, name, folder)
     parts = [f"## {name}\n"]
     for protocol, words in SPLITS.items():
         parts.append(top_n_part(bench, folder, store, (protocol, words)))
-    parts.append(rating_part(bench, name, store))
-    parts.append(network_part(bench, name, store))
+    ratings = ratings_of(name, page)
+    parts += (
+        [ratings]
+        if ratings
+        else [rating_part(bench, name, store), network_part(bench, name, store)]
+    )
     return "\n".join(parts)
+
+
+def ratings_of(name: str, page: str) -> str:
+    """The part of the page, or nothing if there is none."""
+    of_data_set = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+    _, heading, after = of_data_set.partition(RATING_HEADING)
+    return heading + after.rstrip("\n") + "\n" if heading else ""
 
 
 def imported(bench: Bench, name: str, folder: Path) -> Path:
@@ -236,7 +254,7 @@ def rating_part(bench: Bench, name: str, store: Path) -> str:
         lines.append(
             f"| {method['method']} | {method['rmse']:.4f} | {method['mae']:.4f} | {folds} |"
         )
-    return "### Rating prediction, five folds\n\n" + "\n".join(lines) + "\n"
+    return RATING_HEADING + "\n\n" + "\n".join(lines) + "\n"
 
 
 def network_part(bench: Bench, name: str, store: Path) -> str:

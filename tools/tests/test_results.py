@@ -33,7 +33,8 @@ def read(path: Path) -> list[list[str]]:
 
 def test_the_command_line(tmp_path: Path) -> None:
     request = results.understand(["--foreign", str(tmp_path), f"Some films={tmp_path}"])
-    assert request == results.Request({"Some films": tmp_path}, tmp_path, None)
+    assert request == results.Request({"Some films": tmp_path}, tmp_path, None, False)
+    assert results.understand(["--top-n"]).top_n
     for arguments in (["some-folder"], ["--foreign", str(tmp_path / "missing")]):
         with pytest.raises(SetupError):
             results.understand(arguments)
@@ -95,3 +96,11 @@ def test_a_fold_tells_nothing_of_its_test(tmp_path: Path) -> None:
         ["movieId", "title", "year", "genres", "overview"],
         ["1", "One", "1999", "Drama", "A film, about one"],
     ]
+
+
+def test_keeps_what_the_page_says_of_ratings() -> None:
+    ratings = f"{results.RATING_HEADING}\n\n| a |\n\n### The rating network alone\n\n| b |\n"
+    page = f"# Results\n\n## Some films\n\n### Top-N\n\n{ratings}\n## Others\n\n### Top-N\n"
+    assert results.ratings_of("Some films", page) == ratings
+    assert results.ratings_of("Others", page) == ""
+    assert results.ratings_of("films", page) == ""
