@@ -112,6 +112,20 @@ impl SparseRowsBuilder {
         values.push(value);
     }
 
+    /// Adds a whole row of `(column, value)` entries.
+    ///
+    /// # Panics
+    /// As [`Self::push`], or when the current row has entries already.
+    pub fn push_row(&mut self, entries: &[(u32, f32)]) {
+        let SparseRows { n_columns, starts, columns, values } = &mut self.matrix;
+        assert!(starts.last() == Some(&columns.len()), "the row before has not ended");
+        assert!(entries.is_sorted_by(|left, right| left.0 < right.0), "entries must be sorted and distinct");
+        assert!(entries.last().is_none_or(|&(last, _)| (last as usize) < *n_columns), "entry outside the matrix");
+        columns.extend(entries.iter().map(|&(column, _)| column));
+        values.extend(entries.iter().map(|&(_, value)| value));
+        starts.push(columns.len());
+    }
+
     /// Ends the current row.
     pub fn end_row(&mut self) {
         self.matrix.starts.push(self.matrix.columns.len());
@@ -140,6 +154,24 @@ mod tests {
         assert_eq!(matrix.row(1), (&[][..], &[][..]));
         assert_eq!(matrix.row(2), (&[0, 2][..], &[2.0, 3.0][..]));
         assert_eq!(matrix.row(3), (&[][..], &[][..]));
+    }
+
+    #[test]
+    fn rows_are_added_whole_or_entry_by_entry() {
+        let mut builder = SparseRowsBuilder::new(3);
+        builder.push_row(&[(1, 1.0)]);
+        builder.push_row(&[]);
+        builder.push(0, 2.0);
+        builder.push(2, 3.0);
+        builder.end_row();
+        builder.push_row(&[]);
+        assert_eq!(builder.finish(), matrix());
+    }
+
+    #[test]
+    #[should_panic(expected = "outside the matrix")]
+    fn a_row_that_is_too_long_is_a_bug_of_the_caller() {
+        SparseRowsBuilder::new(2).push_row(&[(0, 1.0), (2, 1.0)]);
     }
 
     #[test]

@@ -210,8 +210,9 @@ impl Residuals {
 }
 
 impl Weights for Residuals {
-    fn weight(&self, user: usize, item: usize, rating: f32) -> f32 {
-        rating - self.mean - self.user_biases[user] - self.item_biases[item]
+    fn of_user(&self, user: usize) -> impl Fn(usize, f32) -> f32 {
+        let (mean, bias) = (self.mean, self.user_biases[user]);
+        move |item, rating| rating - mean - bias - self.item_biases[item]
     }
 }
 

@@ -12,7 +12,7 @@
 use rayon::prelude::*;
 
 use crate::domain::RatingMatrix;
-use crate::math::{Accumulator, CosineSums, PearsonSums};
+use crate::math::{Accumulator, CosineSums, PearsonSums, largest_entries};
 
 /// Fewer people than this who rated both movies make no correlation.
 const MIN_CO_RATERS: u32 = 10;
@@ -30,10 +30,10 @@ pub enum Similarity {
 /// What a similarity needs: a weight per rating, sums per pair of movies, and a value of the sums.
 pub(super) trait Measure: Sync {
     /// Sums over the people who rated both movies.
-    type Sums: Default + Send;
+    type Sums: Copy + Default + Send;
 
-    /// What a rating counts.
-    fn weight(&self, user: usize, item: usize, rating: f32) -> f32;
+    /// What a person's rating of an item counts.
+    fn weights_of(&self, user: usize) -> impl Fn(usize, f32) -> f32;
 
     /// Adds one person's weights.
     fn add(sums: &mut Self::Sums, x: f32, y: f32);
@@ -64,6 +64,29 @@ pub(super) fn similarities<M: Measure>(
     (item, bounds): (usize, Bounds),
     scratch: &mut Accumulator<M::Sums>,
 ) -> Vec<(u32, f32)> {
+    let step = add_up(measure, ratings, (item, bounds), scratch);
+    similarities_of((measure, item, step), scratch.drain()).collect()
+}
+
+/// The same, of which those to the `k` most similar movies are kept. Of equally similar ones the one with the lower row
+/// is.
+pub(super) fn nearest<M: Measure>(
+    measure: &M,
+    ratings: &RatingMatrix,
+    (item, bounds, k): (usize, Bounds, usize),
+    scratch: &mut Accumulator<M::Sums>,
+) -> Vec<(u32, f32)> {
+    let step = add_up(measure, ratings, (item, bounds), scratch);
+    largest_entries(similarities_of((measure, item, step), scratch.drain_unsorted()), k)
+}
+
+/// Adds up what the raters of a movie gave, or one in so many of them, which is returned.
+fn add_up<M: Measure>(
+    measure: &M,
+    ratings: &RatingMatrix,
+    (item, bounds): (usize, Bounds),
+    scratch: &mut Accumulator<M::Sums>,
+) -> f32 {
     let (users, values) = ratings.by_item().row(item);
     let step = n_pairs(ratings, item, bounds.longest_history).div_ceil(bounds.max_pairs.max(1)).max(1);
     for (&user, &value) in users.iter().zip(values).step_by(step) {
@@ -71,16 +94,21 @@ pub(super) fn similarities<M: Measure>(
         if others.len() > bounds.longest_history {
             continue;
         }
-        let x = measure.weight(user as usize, item, value);
+        let weight = measure.weights_of(user as usize);
+        let x = weight(item, value);
         for (&other, &other_value) in others.iter().zip(other_values) {
-            M::add(scratch.slot(other), x, measure.weight(user as usize, other as usize, other_value));
+            M::add(scratch.slot(other), x, weight(other as usize, other_value));
         }
     }
-    scratch
-        .drain()
-        .filter(|&(other, _)| other as usize != item)
-        .filter_map(|(other, sums)| Some((other, measure.similarity(&sums, (item, other as usize), step as f32)?)))
-        .collect()
+    step as f32
+}
+
+fn similarities_of<M: Measure>(
+    (measure, item, step): (&M, usize, f32),
+    sums: impl Iterator<Item = (u32, M::Sums)>,
+) -> impl Iterator<Item = (u32, f32)> {
+    sums.filter(move |&(other, _)| other as usize != item)
+        .filter_map(move |(other, sums)| Some((other, measure.similarity(&sums, (item, other as usize), step)?)))
 }
 
 /// Pearson's correlation over co-raters.
@@ -90,8 +118,8 @@ pub(super) struct Pearson;
 impl Measure for Pearson {
     type Sums = PearsonSums;
 
-    fn weight(&self, _user: usize, _item: usize, rating: f32) -> f32 {
-        rating
+    fn weights_of(&self, _user: usize) -> impl Fn(usize, f32) -> f32 {
+        |_item, rating| rating
     }
 
     fn add(sums: &mut PearsonSums, x: f32, y: f32) {
@@ -105,8 +133,8 @@ impl Measure for Pearson {
 
 /// A weight per rating for a cosine.
 pub(super) trait Weights: Send + Sync {
-    /// What a rating counts.
-    fn weight(&self, user: usize, item: usize, rating: f32) -> f32;
+    /// What a person's rating of an item counts.
+    fn of_user(&self, user: usize) -> impl Fn(usize, f32) -> f32;
 }
 
 /// Shrunk cosine of weights, with the norms over all of a movie's raters.
@@ -123,7 +151,7 @@ impl<W: Weights> Cosine<W> {
     pub(super) fn fit(weights: W, ratings: &RatingMatrix, exponent: f32, shrinkage: f32) -> Self {
         let norm = |item: usize| {
             let (users, values) = ratings.by_item().row(item);
-            let weighed = users.iter().zip(values).map(|(&user, &value)| weights.weight(user as usize, item, value));
+            let weighed = users.iter().zip(values).map(|(&user, &value)| weights.of_user(user as usize)(item, value));
             let square: f32 = weighed.map(|weight| weight * weight).sum();
             (square.powf(1.0 - exponent), square.powf(exponent))
         };
@@ -135,8 +163,8 @@ impl<W: Weights> Cosine<W> {
 impl<W: Weights> Measure for Cosine<W> {
     type Sums = CosineSums;
 
-    fn weight(&self, user: usize, item: usize, rating: f32) -> f32 {
-        self.weights.weight(user, item, rating)
+    fn weights_of(&self, user: usize) -> impl Fn(usize, f32) -> f32 {
+        self.weights.of_user(user)
     }
 
     fn add(sums: &mut CosineSums, x: f32, y: f32) {
@@ -176,8 +204,9 @@ impl Preference {
 }
 
 impl Weights for Preference {
-    fn weight(&self, user: usize, _item: usize, rating: f32) -> f32 {
-        (1.0 + (rating - self.user_means[user]) * self.per_point).max(0.0)
+    fn of_user(&self, user: usize) -> impl Fn(usize, f32) -> f32 {
+        let (mean, per_point) = (self.user_means[user], self.per_point);
+        move |_item, rating| (1.0 + (rating - mean) * per_point).max(0.0)
     }
 }
 

@@ -8,9 +8,9 @@
 
 use rayon::prelude::*;
 
-use super::measure::{Bounds, FittedMeasure, Measure, Similarity, n_pairs, similarities};
+use super::measure::{Bounds, FittedMeasure, Measure, Similarity, n_pairs, nearest};
 use crate::domain::{ItemIdx, RatingMatrix};
-use crate::math::{Accumulator, SparseRows, top_k};
+use crate::math::{Accumulator, SparseRows, SparseRowsBuilder};
 
 /// Neighbours kept per movie unless told otherwise.
 pub const DEFAULT_NEIGHBORS: usize = 200;
@@ -67,27 +67,20 @@ impl ItemNeighbors {
         let n_items = ratings.by_item().n_rows();
         let k = k.min((MAX_ENTRIES / n_items.max(1)).max(1));
         let bounds = Bounds { longest_history: LONGEST_HISTORY, max_pairs: bound(ratings, MAX_PAIRS) };
-        let row = |scratch: &mut Accumulator<M::Sums>, item: usize| {
-            let all = similarities(measure, ratings, (item, bounds), scratch);
-            let mut nearest = top_k(all, k, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
-            nearest.sort_unstable_by_key(|&(other, _)| other);
-            // A copy: the list of all would keep its room, and with it a chunk's rows several GB.
-            nearest.as_slice().to_vec()
-        };
-        let mut was_stopped = false;
-        let starts = (0..n_items).step_by(CHUNK).take_while(|_| {
-            was_stopped = !go_on();
-            !was_stopped
-        });
-        let chunks = starts.flat_map(|start| {
-            let end = n_items.min(start + CHUNK);
-            let rows: Vec<_> = (start..end).into_par_iter().map_init(|| Accumulator::new(n_items), row).collect();
-            (start..end).zip(rows)
-        });
-        let entries =
-            chunks.flat_map(|(item, row)| row.into_iter().map(move |(other, value)| (item as u32, other, value)));
-        let rows = SparseRows::from_sorted(n_items, n_items, entries);
-        (!was_stopped).then_some(Self { rows })
+        let row =
+            |scratch: &mut Accumulator<M::Sums>, item: usize| nearest(measure, ratings, (item, bounds, k), scratch);
+        let mut rows = SparseRowsBuilder::new(n_items);
+        for start in (0..n_items).step_by(CHUNK) {
+            if !go_on() {
+                return None;
+            }
+            let items = (start..n_items.min(start + CHUNK)).into_par_iter();
+            let chunk: Vec<_> = items.map_init(|| Accumulator::new(n_items), row).collect();
+            for row in &chunk {
+                rows.push_row(row);
+            }
+        }
+        Some(Self { rows: rows.finish() })
     }
 
     /// A movie's neighbours by ascending row, with the similarity from the movie to each.
@@ -128,6 +121,7 @@ fn bound(ratings: &RatingMatrix, max_pairs: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::measure::similarities;
     use super::*;
     use crate::recommend::sample;
 
