@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rust_stemmers::{Algorithm, Stemmer};
 
-use super::term_weights::{STOP_WORDS, words};
+use super::term_weights::{STOP_WORDS, words, words_of};
 use super::{RecommendError, Scorer, Scores};
 use crate::domain::{Catalogue, ItemIdx, Movie, Query};
 use crate::math::SparseRows;
@@ -152,7 +152,8 @@ impl Index {
         let stem = Stems::new();
         let mut length = 0;
         for text in texts(movie) {
-            for word in words(&text) {
+            let lower = text.to_lowercase();
+            for word in words_of(&lower) {
                 let Some(number) = self.number(word, &stem) else { continue };
                 length += 1;
                 let movies = &mut self.movies[number as usize];
@@ -165,17 +166,17 @@ impl Index {
         length
     }
 
-    fn number(&mut self, word: String, stem: &Stems) -> Option<u32> {
-        if let Some(&number) = self.of_words.get(&word) {
+    fn number(&mut self, word: &str, stem: &Stems) -> Option<u32> {
+        if let Some(&number) = self.of_words.get(word) {
             return number;
         }
-        let number = stem.of(&word).map(|stem| {
+        let number = stem.of(word).map(|stem| {
             *self.of_stems.entry(stem).or_insert_with(|| {
                 self.movies.push(Vec::new());
                 self.movies.len() as u32 - 1
             })
         });
-        self.of_words.insert(word, number);
+        self.of_words.insert(word.to_owned(), number);
         number
     }
 

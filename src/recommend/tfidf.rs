@@ -29,8 +29,7 @@ impl TfIdf {
     /// Learns words and vectors from the catalogue, keeping the `max_features` most frequent words.
     pub fn fit(catalogue: Arc<Catalogue>, max_features: Option<usize>) -> Self {
         let texts: Vec<String> = catalogue.movies().iter().map(document_text).collect();
-        let weights = TermWeights::fit(texts.iter().map(String::as_str), max_features);
-        let documents = weights.matrix(texts.iter().map(String::as_str));
+        let (weights, documents) = TermWeights::fit(texts.iter().map(String::as_str), max_features);
         let postings = documents.transposed();
         Self { catalogue, weights, documents, postings }
     }

@@ -1,6 +1,8 @@
 //! What spellings of one title have in common, beyond [`title_key`](super::title_key): articles left out, numbers in
 //! digits, usual abbreviations; and which parts of a title may stand for it.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -42,20 +44,22 @@ const APOSTROPHES: [char; 8] = ['\'', '\u{2018}', '\u{2019}', '\u{02bc}', '\u{20
 /// them ("E.T.") are one word; "singin'" is "singing".
 pub(super) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
-    for chunk in text.replace(['&', '+'], " and ").split_whitespace() {
+    let and = ['&', '+'];
+    let text = if text.contains(and) { Cow::Owned(text.replace(and, " and ")) } else { Cow::Borrowed(text) };
+    for chunk in text.split_whitespace() {
         if chunk.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             words.push(chunk.to_ascii_lowercase());
             continue;
         }
         let is_initials = is_initials(chunk);
         let joined = |character: &char| !(APOSTROPHES.contains(character) || is_initials && *character == '.');
-        let mut folded: String = chunk
-            .chars()
-            .filter(joined)
-            .nfkd()
-            .filter(|&character| !is_combining_mark(character))
-            .flat_map(fold)
-            .collect();
+        let letters = chunk.chars().filter(joined);
+        let mut folded: String = if chunk.is_ascii() {
+            // Nothing to take apart, and nearly all of what is read.
+            letters.map(|character| character.to_ascii_lowercase()).collect()
+        } else {
+            letters.nfkd().filter(|&character| !is_combining_mark(character)).flat_map(fold).collect()
+        };
         if chunk.ends_with(APOSTROPHES) && folded.ends_with("in") && folded.len() > 4 {
             folded.push('g');
         }
