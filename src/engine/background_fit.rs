@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use super::Shared;
 use super::lane::Stop;
-use super::snapshot::{Base, FittedHybrid};
+use super::snapshot::{Base, FittedHybrid, Tastes};
 use super::status::{Part, PartState, Status};
 use crate::config::RatingPredictor;
 use crate::recommend::ranking::{FittedSignals, LinearRanker, RankingExamples, SignalOptions};
-use crate::recommend::{RatingFacts, RatingModel, RatingOptions};
+use crate::recommend::{RatingBaseline, RatingFacts, RatingModel, RatingOptions};
 
 /// Ratings above which the rating model takes too long to fit at every start; neighbours and the network predict then.
 const MAX_MODELLED_RATINGS: usize = 2_000_000;
@@ -18,16 +18,18 @@ const MAX_MODELLED_RATINGS: usize = 2_000_000;
 /// Fits both for the first time, each serving as soon as it is there.
 pub(super) fn fit(shared: &Shared, base: &Arc<Base>, (stop, look_again): (&Stop, &(dyn Fn() + Sync))) {
     let of_base = Arc::downgrade(base);
+    let mut baseline = None;
     fit_hybrid(
         &shared.status,
         base,
         (stop, &mut |fitted| {
-            shared.cell.update_for(&of_base, |snapshot| snapshot.hybrid = Some(Arc::new(fitted)));
+            baseline = Some(fitted.signals.rating_baseline().clone());
+            shared.cell.update_for(&of_base, |snapshot| snapshot.tastes = Tastes::Fitted(Arc::new(fitted)));
             // Trained rankers wait for candidates to be tried on.
             look_again();
         }),
     );
-    if let Some(model) = fit_rating_model((&shared.status, shared.settings.predicted_rating), base, stop) {
+    if let Some(model) = fit_rating_model((&shared.status, shared.settings.predicted_rating), (base, baseline), stop) {
         shared.cell.update_for(&of_base, |snapshot| snapshot.rating_model = Some(Arc::new(model)));
     }
 }
@@ -75,10 +77,10 @@ fn nothing_rated() -> PartState {
     PartState::Absent { why: "nobody has rated anything yet".to_owned(), required: false }
 }
 
-/// The rating model, where the settings and the number of ratings allow for one.
+/// The rating model, where the settings and the number of ratings allow for one. It shares the baseline of the signals.
 pub(super) fn fit_rating_model(
     (status, predictor): (&Status, RatingPredictor),
-    base: &Base,
+    (base, baseline): (&Base, Option<RatingBaseline>),
     stop: &Stop,
 ) -> Option<RatingModel> {
     if base.ratings.is_empty() {
@@ -99,9 +101,9 @@ pub(super) fn fit_rating_model(
     }
     let started = Instant::now();
     status.set_part(Part::RatingModel, PartState::Building { what: "fitting", progress: None });
-    let (catalogue, ratings) = (Arc::clone(&base.catalogue), Arc::clone(&base.ratings));
+    let fitted_on = (Arc::clone(&base.catalogue), Arc::clone(&base.ratings));
     let go_on = || !stop.is_asked();
-    let model = RatingModel::fit_unless_stopped(catalogue, ratings, RatingOptions::default(), &go_on)?;
+    let model = RatingModel::fit_unless_stopped(fitted_on, baseline, RatingOptions::default(), &go_on)?;
     let RatingFacts { n_samples, n_held_out, .. } = model.facts();
     tracing::info!(n_samples, n_held_out, seconds = started.elapsed().as_secs_f64(), "rating model fitted");
     status.set_part(Part::RatingModel, PartState::Ready(format!("{n_samples} samples")));

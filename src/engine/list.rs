@@ -11,6 +11,7 @@ use super::EngineError;
 use super::answers::{recommend_error, scored_in_turn};
 use super::desk::Desk;
 use super::question::{Question, RankBy};
+use super::snapshot::Tastes;
 use crate::domain::{ItemIdx, MovieId, Query, RatedMovie, Rating, UserId};
 use crate::recommend::{HouseholdRule, RecommendError, Scorer, Scores, diversify, range, rank};
 use crate::understand::Understood;
@@ -281,11 +282,12 @@ impl Wanted<'_> {
 
     /// Scores by what the person rated, and the name of the method; nothing rated: what everybody likes.
     fn taste_scores(&self, taste: &Taste, required: &[ItemIdx]) -> Result<Scores, EngineError> {
-        let base = &self.desk.snapshot.base;
-        let scores = match self.desk.snapshot.hybrid() {
+        let snapshot = &self.desk.snapshot;
+        let base = &snapshot.base;
+        let scores = match &snapshot.tastes {
             _ if taste.query.history.is_empty() => base.popularity.score(&taste.query),
-            Some(hybrid) => hybrid.score_with(&taste.query, required),
-            None => base.profile_knn.score(&taste.query),
+            Tastes::Fitted(fitted) => snapshot.hybrid_of(fitted).score_with(&taste.query, required),
+            Tastes::Interim(interim) => interim.profile_knn.score(&taste.query),
         };
         match scores {
             // None of the movies is known to the catalogue.
@@ -297,11 +299,17 @@ impl Wanted<'_> {
     }
 
     fn by_taste(&self, tastes: &[Taste]) -> Result<Vec<Row>, EngineError> {
-        let base = &self.desk.snapshot.base;
-        let hybrid = self.desk.snapshot.hybrid();
-        let scorer: &dyn Scorer = hybrid.as_ref().map_or(&base.profile_knn, |hybrid| hybrid);
+        let snapshot = &self.desk.snapshot;
+        let hybrid;
+        let scorer: &dyn Scorer = match &snapshot.tastes {
+            Tastes::Fitted(fitted) => {
+                hybrid = snapshot.hybrid_of(fitted);
+                &hybrid
+            }
+            Tastes::Interim(interim) => &interim.profile_knn,
+        };
         let Some(taste) = tastes.first().filter(|taste| !taste.query.history.is_empty()) else { return Ok(Vec::new()) };
-        let found = scored_in_turn(base, &taste.query, &[scorer])?;
+        let found = scored_in_turn(&snapshot.base, &taste.query, &[scorer])?;
         Ok(rows_of(SourceKind::Taste(0), found).collect())
     }
 

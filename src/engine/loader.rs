@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::loading::LoadError;
-use super::snapshot::Base;
+use super::snapshot::{Base, Interim};
 use super::status::{Part, PartState, Status};
 use crate::config::InferenceConfig;
 use crate::domain::{Catalogue, RatingMatrix, RatingMatrixBuilder};
@@ -21,7 +21,7 @@ use crate::understand::{PromptReader, TitleResolver, TitleSuggester};
 const MAX_PAIRS: usize = 100_000_000;
 
 /// Reads movies and ratings and fits everything that is fitted from them.
-pub(super) fn load_base(store: &Store, status: &Status) -> Result<Base, StoreError> {
+pub(super) fn load_base(store: &Store, status: &Status) -> Result<(Base, Interim), StoreError> {
     let started = Instant::now();
     status.set_part(Part::Catalogue, PartState::Building { what: "reading the store", progress: None });
     let (movies, ratings) = store.read(|view: &ReadView<'_>| {
@@ -45,19 +45,19 @@ pub(super) fn load_base(store: &Store, status: &Status) -> Result<Base, StoreErr
         },
     );
     status.set_part(Part::Recommenders, PartState::Building { what: "fitting", progress: None });
-    let base = fit(&catalogue, &ratings);
+    let fitted = fit(&catalogue, &ratings);
     status.set_part(
         Part::Recommenders,
         PartState::Ready("popularity, item-based CF, multi-item CF, TF-IDF, titles".to_owned()),
     );
     let seconds = started.elapsed().as_secs_f64();
     tracing::info!(n_movies, n_users, n_ratings, seconds, "catalogue read and recommenders fitted");
-    Ok(base)
+    Ok(fitted)
 }
 
 /// Fits what needs no longer than the first answers can wait, texts and ratings side by side. What is learnt from ratings
 /// with more patience comes from `background_fit`.
-pub(super) fn fit(catalogue: &Arc<Catalogue>, ratings: &Arc<RatingMatrix>) -> Base {
+pub(super) fn fit(catalogue: &Arc<Catalogue>, ratings: &Arc<RatingMatrix>) -> (Base, Interim) {
     let of_texts = Arc::clone(catalogue);
     std::thread::scope(|scope| {
         let of_titles = Arc::clone(catalogue);
@@ -84,22 +84,21 @@ pub(super) fn fit(catalogue: &Arc<Catalogue>, ratings: &Arc<RatingMatrix>) -> Ba
         let Readers { titles, suggester, prompts } =
             titles.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let prompt_search = PromptSearch::fit(Arc::clone(catalogue), Arc::clone(&bm25), Arc::clone(&item_knn), None);
-        Base {
+        let base = Base {
             titles,
             suggester,
             popularity,
             trending,
             item_knn,
             pearson,
-            profile_knn,
-            baseline,
             tfidf,
             bm25,
             prompts,
             prompt_search,
             catalogue: Arc::clone(catalogue),
             ratings: Arc::clone(ratings),
-        }
+        };
+        (base, Interim { profile_knn, baseline })
     })
 }
 

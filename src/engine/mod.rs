@@ -234,11 +234,12 @@ impl Engine {
         let background = Background::start("fitting").map_err(std::io::Error::other)?;
         let base_loader = std::thread::Builder::new().name("base-loader".to_owned()).spawn(move || {
             let (shared, lanes, stop) = of_thread;
-            let base = loader::load_base(&shared.store, &shared.status).map(Arc::new);
-            if let Ok(base) = &base {
-                shared.cell.fill(Snapshot::first(Arc::clone(base)));
+            let base = loader::load_base(&shared.store, &shared.status).map(|(base, interim)| {
+                let base = Arc::new(base);
+                shared.cell.fill(Snapshot::first(Arc::clone(&base), interim));
                 lanes.iter().for_each(Lane::look_again);
-            }
+                base
+            });
             // Nobody waits for it any more when the daemon stops meanwhile.
             let fitted = base.as_ref().ok().map(Arc::clone);
             let _ = loaded.send(base.map(|_| ()));

@@ -141,7 +141,7 @@ mod tests {
     fn fitted() -> Base {
         let movies = vec![Movie::new(MovieId(1), "Alien"), Movie::new(MovieId(2), "Aliens")];
         let ratings = RatingMatrix::new(&Catalogue::vocabulary_of(&movies), Vec::new());
-        fit(&Arc::new(Catalogue::new(movies, &ratings)), &Arc::new(ratings))
+        fit(&Arc::new(Catalogue::new(movies, &ratings)), &Arc::new(ratings)).0
     }
 
     #[test]

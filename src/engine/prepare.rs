@@ -192,7 +192,8 @@ mod tests {
     #[test]
     fn who_rated_last_and_what_most_rated_come_first_and_nobody_twice() {
         let (catalogue, ratings) = sample::movies_and_ratings();
-        let snapshot = Snapshot::first(Arc::new(loader::fit(&catalogue, &ratings)));
+        let (base, interim) = loader::fit(&catalogue, &ratings);
+        let snapshot = Snapshot::first(Arc::new(base), interim);
         let mut planned = planned(&snapshot);
         planned.reverse();
         let newest = |user: UserId| ratings.history(ratings.user_idx(user).unwrap()).map(|(_, _, at)| at).max();

@@ -9,7 +9,7 @@ use super::background_fit::{fit_hybrid, fit_rating_model};
 use super::lane::Stop;
 use super::loader;
 use super::loading::LoadError;
-use super::snapshot::{Base, ItemItemModel, Network, SemanticSearch};
+use super::snapshot::{Base, ItemItemModel, Network, SemanticSearch, Tastes};
 use super::status::{Part, PartState, Status};
 use super::{Shared, encoder_lane, item_item_lane, network_lane};
 use crate::store::{SettingKey, Write};
@@ -166,10 +166,13 @@ fn refit(shared: &Shared, stop: &Stop) -> Result<(), LoadError> {
     let number = *shared.catalogue_changes.lock().unwrap_or_else(PoisonError::into_inner);
     // The parts that serve stay ready meanwhile: what is being made has a notice board of its own.
     let status = Status::default();
-    let base = Arc::new(loader::load_base(&shared.store, &status)?);
-    let mut hybrid = None;
-    fit_hybrid(&status, &base, (stop, &mut |fitted| hybrid = Some(Arc::new(fitted))));
-    let rating_model = fit_rating_model((&status, shared.settings.predicted_rating), &base, stop).map(Arc::new);
+    let (base, interim) = loader::load_base(&shared.store, &status)?;
+    let base = Arc::new(base);
+    let mut tastes = Tastes::Interim(Arc::new(interim));
+    fit_hybrid(&status, &base, (stop, &mut |fitted| tastes = Tastes::Fitted(Arc::new(fitted))));
+    let baseline = tastes.fitted().map(|fitted| fitted.signals.rating_baseline().clone());
+    let predictor = shared.settings.predicted_rating;
+    let rating_model = fit_rating_model((&status, predictor), (&base, baseline), stop).map(Arc::new);
     for _ in 0..MAX_ATTEMPTS {
         if stop.is_asked() {
             return Err(LoadError::Environment("the daemon is stopping".to_owned()));
@@ -186,7 +189,7 @@ fn refit(shared: &Shared, stop: &Stop) -> Result<(), LoadError> {
             if is_same {
                 snapshot.base = Arc::clone(&base);
                 snapshot.overlay = Arc::new(snapshot.overlay.since(number));
-                snapshot.hybrid.clone_from(&hybrid);
+                snapshot.tastes.clone_from(&tastes);
                 snapshot.rating_model.clone_from(&rating_model);
                 snapshot.network.clone_from(&network);
                 snapshot.item_item.clone_from(&item_item);

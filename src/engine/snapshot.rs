@@ -26,8 +26,6 @@ pub(super) struct Base {
     pub(super) trending: PopularityBaseline,
     pub(super) item_knn: Arc<ItemKnn>,
     pub(super) pearson: ItemKnn,
-    pub(super) profile_knn: ProfileKnn,
-    pub(super) baseline: RatingBaseline,
     pub(super) tfidf: TfIdf,
     pub(super) bm25: Arc<Bm25>,
     pub(super) prompts: PromptReader,
@@ -71,6 +69,22 @@ pub(super) struct ItemItemModel {
     pub(super) scorer: ItemItem,
 }
 
+/// What knows people by their histories.
+#[derive(Clone)]
+pub(super) enum Tastes {
+    /// Until the hybrid is fitted.
+    Interim(Arc<Interim>),
+    /// The signals have neighbour tables of their own: those of the interim go.
+    Fitted(Arc<FittedHybrid>),
+}
+
+/// What is fitted quickly.
+#[derive(Debug)]
+pub(super) struct Interim {
+    pub(super) profile_knn: ProfileKnn,
+    pub(super) baseline: RatingBaseline,
+}
+
 /// The signals, and the ranker that was fitted with them.
 pub(super) struct FittedHybrid {
     pub(super) signals: Arc<FittedSignals>,
@@ -86,7 +100,7 @@ pub(super) struct Snapshot {
     pub(super) overlay: Arc<Overlay>,
     pub(super) semantic: Option<Arc<SemanticSearch>>,
     pub(super) network: Option<Arc<Network>>,
-    pub(super) hybrid: Option<Arc<FittedHybrid>>,
+    pub(super) tastes: Tastes,
     pub(super) rating_model: Option<Arc<RatingModel>>,
     /// Without one, the ranker fitted from the store orders.
     pub(super) ranking_model: Option<Arc<RankingModel>>,
@@ -99,14 +113,14 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// The first generation: no models yet.
-    pub(super) fn first(base: Arc<Base>) -> Self {
+    pub(super) fn first(base: Arc<Base>, interim: Interim) -> Self {
         Self {
             generation: 1,
             base,
             overlay: Arc::default(),
             semantic: None,
             network: None,
-            hybrid: None,
+            tastes: Tastes::Interim(Arc::new(interim)),
             rating_model: None,
             ranking_model: None,
             item_item: None,
@@ -125,27 +139,46 @@ impl Snapshot {
         Some((&self.base.catalogue, self.base.catalogue.item_idx(movie)?))
     }
 
-    /// What predicts ratings without a model: that of the signals where the base has been fitted in a hurry.
+    /// What predicts ratings without a model.
     pub(super) fn baseline(&self) -> &RatingBaseline {
-        match &self.hybrid {
-            Some(hybrid) if !self.base.baseline.has_neighbors() => hybrid.signals.rating_baseline(),
-            _ => &self.base.baseline,
+        match &self.tastes {
+            Tastes::Interim(interim) => &interim.baseline,
+            Tastes::Fitted(fitted) => fitted.signals.rating_baseline(),
         }
     }
 
-    /// Signals and ranker, once the signals are fitted: a trained ranker before the one fitted with the signals.
+    /// Signals and ranker, once the signals are fitted.
     pub(super) fn hybrid(&self) -> Option<Hybrid> {
-        if let Some(model) = &self.ranking_model {
-            return self.hybrid_with(Arc::clone(&model.ranker));
+        self.tastes.fitted().map(|fitted| self.hybrid_of(fitted))
+    }
+
+    /// Signals and ranker: a trained ranker before the one fitted with the signals.
+    pub(super) fn hybrid_of(&self, fitted: &FittedHybrid) -> Hybrid {
+        match &self.ranking_model {
+            Some(model) => fitted.with(Arc::clone(&model.ranker)),
+            None => Hybrid::new(Arc::clone(&fitted.signals), Arc::clone(&fitted.ranker)),
         }
-        let FittedHybrid { signals, ranker } = self.hybrid.as_deref()?;
-        Some(Hybrid::new(Arc::clone(signals), Arc::clone(ranker)))
     }
 
     /// The same as if this trained ranker served.
     pub(super) fn hybrid_with(&self, trained: Arc<dyn Ranker>) -> Option<Hybrid> {
-        let FittedHybrid { signals, ranker } = self.hybrid.as_deref()?;
-        Some(Hybrid::new(Arc::clone(signals), Arc::new(Cascade::new(Arc::clone(ranker), trained))))
+        self.tastes.fitted().map(|fitted| fitted.with(trained))
+    }
+}
+
+impl Tastes {
+    /// The hybrid, if it is fitted.
+    pub(super) fn fitted(&self) -> Option<&FittedHybrid> {
+        match self {
+            Self::Interim(_) => None,
+            Self::Fitted(fitted) => Some(fitted),
+        }
+    }
+}
+
+impl FittedHybrid {
+    fn with(&self, trained: Arc<dyn Ranker>) -> Hybrid {
+        Hybrid::new(Arc::clone(&self.signals), Arc::new(Cascade::new(Arc::clone(&self.ranker), trained)))
     }
 }
 

@@ -101,7 +101,8 @@ impl Bench {
         });
         let ratings = Arc::new(RatingMatrix::new(&Catalogue::vocabulary_of(&[]), Vec::new()));
         let catalogue = Arc::new(Catalogue::new(Vec::new(), &ratings));
-        shared.cell.fill(Snapshot::first(Arc::new(loader::fit(&catalogue, &ratings))));
+        let (base, interim) = loader::fit(&catalogue, &ratings);
+        shared.cell.fill(Snapshot::first(Arc::new(base), interim));
         let ids = Arc::new(Mutex::new(Vec::new()));
         let answer: Answer = Arc::new(Mutex::new(|| Ok(())));
         let loader = FakeLoader { shared, loaded: Arc::clone(&ids), answer: Arc::clone(&answer) };

@@ -143,7 +143,8 @@ mod tests {
     fn looking_back_does_not_see_what_comes_later() {
         let (catalogue, ratings) = sample::movies_and_ratings();
         let schedule = Schedule { burn_in: 2, samples: 3, thinning: 1, seed: 1 };
-        let (mut predictors, _) = Predictors::fit(&Arc::clone(&catalogue), &ratings, schedule, &|| true).unwrap();
+        let (mut predictors, _) =
+            Predictors::fit(&Arc::clone(&catalogue), &ratings, (schedule, None), &|| true).unwrap();
         predictors.has_times = true;
         let history = [RatedMovie { movie: MovieId(10), rating: Rating::new(4.0).unwrap(), timestamp: 100 }];
         let mut person =

@@ -26,7 +26,7 @@ use person::Person;
 use predictors::Predictors;
 use stack::{HeldOut, Stack};
 
-use super::{RecommendError, Scorer, Scores};
+use super::{RatingBaseline, RecommendError, Scorer, Scores};
 use crate::domain::{Catalogue, ItemIdx, Query, RatedMovie, RatingMatrix};
 
 /// How much to invest in a fit.
@@ -79,13 +79,14 @@ const MAX_PLACED_RATINGS: usize = 5_000_000;
 impl RatingModel {
     /// Fits the model. Takes half a minute of one processor for 100,000 ratings.
     pub fn fit(catalogue: Arc<Catalogue>, ratings: Arc<RatingMatrix>, options: RatingOptions) -> Self {
-        Self::fit_unless_stopped(catalogue, ratings, options, &|| true).expect("nobody stops it")
+        Self::fit_unless_stopped((catalogue, ratings), None, options, &|| true).expect("nobody stops it")
     }
 
-    /// As [`Self::fit`], but ends early, with nothing, when `go_on` says no; it is asked every few seconds.
+    /// As [`Self::fit`], but ends early, with nothing, when `go_on` says no; it is asked every few seconds. `baseline` is
+    /// one with [`DEFAULT_NEIGHBORS`](super::DEFAULT_NEIGHBORS) of the same ratings, if there is one already.
     pub fn fit_unless_stopped(
-        catalogue: Arc<Catalogue>,
-        ratings: Arc<RatingMatrix>,
+        (catalogue, ratings): (Arc<Catalogue>, Arc<RatingMatrix>),
+        baseline: Option<RatingBaseline>,
         options: RatingOptions,
         go_on: &dyn Fn() -> bool,
     ) -> Option<Self> {
@@ -100,7 +101,7 @@ impl RatingModel {
         }
         // Whoever stopped it waits for no stack.
         let stack = go_on().then(|| held.stack(options.seed))?;
-        let (predictors, mut people) = Predictors::fit(&catalogue, &ratings, schedule, go_on)?;
+        let (predictors, mut people) = Predictors::fit(&catalogue, &ratings, (schedule, baseline), go_on)?;
         if ratings.len() > MAX_PLACED_RATINGS {
             people = Vec::new();
         }

@@ -10,10 +10,8 @@ use super::factorisation::{Sample, Schedule, sample};
 use super::person::{Person, Rated};
 use crate::domain::{Catalogue, RatingMatrix, UserIdx};
 use crate::math::SparseRows;
-use crate::recommend::RatingBaseline;
+use crate::recommend::{DEFAULT_NEIGHBORS, RatingBaseline};
 
-/// Neighbours kept per movie.
-const NEIGHBORS: usize = 200;
 /// Ratings of average surprise that are added before a movie's or person's own surprise is taken.
 pub(super) const SURPRISE_DAMPING: f32 = 10.0;
 /// Years that share a feature.
@@ -44,12 +42,12 @@ pub(super) struct Predictors {
 }
 
 impl Predictors {
-    /// Fits all, and places everybody who rated, in row order. Ends early, with nothing, when `go_on` says no; it is
-    /// asked every few seconds.
+    /// Fits all, the baseline unless it is fitted already, and places everybody who rated, in row order. Ends early, with
+    /// nothing, when `go_on` says no; it is asked every few seconds.
     pub(super) fn fit(
         catalogue: &Arc<Catalogue>,
         ratings: &RatingMatrix,
-        schedule: Schedule,
+        (schedule, baseline): (Schedule, Option<RatingBaseline>),
         go_on: &dyn Fn() -> bool,
     ) -> Option<(Self, Vec<Person>)> {
         let samples = sample(ratings, &[genres(catalogue), years(catalogue)], schedule, go_on)?;
@@ -64,8 +62,12 @@ impl Predictors {
         let histories = || people.iter().map(|person| person.rated.as_slice());
         let (items, surprise) = item_figures(ratings, histories());
         let first_time = ratings.timestamps().next();
+        let baseline = match baseline {
+            Some(baseline) => baseline,
+            None => RatingBaseline::fit_unless_stopped(Arc::clone(catalogue), ratings, DEFAULT_NEIGHBORS, go_on)?,
+        };
         let predictors = Self {
-            baseline: RatingBaseline::fit_unless_stopped(Arc::clone(catalogue), ratings, NEIGHBORS, go_on)?,
+            baseline,
             items,
             surprise,
             covariogram: Covariogram::fit(histories()),

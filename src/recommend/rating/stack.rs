@@ -54,7 +54,7 @@ impl HeldOut {
         let (kept, held) = divide(catalogue, ratings, &mut random);
         let seed = schedule.seed.wrapping_add(number + 1);
         let schedule = Schedule { seed, ..schedule };
-        let (predictors, people) = Predictors::fit(catalogue, &kept, schedule, go_on)?;
+        let (predictors, people) = Predictors::fit(catalogue, &kept, (schedule, None), go_on)?;
         for of_user in held.chunk_by(|one, other| one.user == other.user) {
             let Some(user) = kept.user_idx(of_user[0].user) else { continue };
             let history: Vec<RatedMovie> = events(catalogue, &kept, user)

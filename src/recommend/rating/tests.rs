@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::domain::{Interaction, Movie, MovieId, Rating, UserId, UserIdx};
 use crate::math::Random;
-use crate::recommend::sample;
+use crate::recommend::{DEFAULT_NEIGHBORS, sample};
 
 fn rated(movie: u32, value: f32) -> RatedMovie {
     RatedMovie { movie: MovieId(movie), rating: Rating::new(value).unwrap(), timestamp: 0 }
@@ -19,6 +19,24 @@ fn predict(model: &RatingModel, history: &[RatedMovie], movie: u32) -> f32 {
 
 fn fit((catalogue, ratings): (Arc<Catalogue>, Arc<RatingMatrix>)) -> RatingModel {
     RatingModel::fit(catalogue, ratings, RatingOptions::default())
+}
+
+#[test]
+fn a_baseline_that_is_there_already_is_taken_and_predicts_the_same() {
+    let (catalogue, ratings) = sample::movies_and_ratings();
+    let own = fit((catalogue.clone(), ratings.clone()));
+    let with = |baseline: RatingBaseline| {
+        let fitted_on = (catalogue.clone(), ratings.clone());
+        RatingModel::fit_unless_stopped(fitted_on, Some(baseline), RatingOptions::default(), &|| true).unwrap()
+    };
+    let same = RatingBaseline::fit(catalogue.clone(), &ratings, DEFAULT_NEIGHBORS).for_many_movies();
+    let features = |model: &RatingModel| {
+        let items = [ItemIdx(1), ItemIdx(4)];
+        model.predictors.baseline.predict_many(&[rated(10, 5.0), rated(40, 1.0)], &items)
+    };
+    assert_eq!(features(&with(same)), features(&own));
+    let biases = RatingBaseline::without_neighbors(catalogue.clone(), &ratings);
+    assert_ne!(features(&with(biases)), features(&own));
 }
 
 #[test]
