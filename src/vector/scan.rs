@@ -37,6 +37,9 @@ impl Scan {
             scan.coarse.extend(coarse);
             scan.fine.extend(components.iter().map(|&component| to_bf16(component)));
         }
+        // Growing leaves up to as much again unused.
+        scan.coarse.shrink_to_fit();
+        scan.fine.shrink_to_fit();
         scan
     }
 
@@ -84,6 +87,7 @@ mod tests {
     fn the_nearest_are_those_of_exact_search() {
         let (space, vectors) = sample::clustered(3_000, 96);
         let scan = Scan::new(96, sample::pairs(&vectors).map(|(movie, components)| (movie, components.to_vec())));
+        assert_eq!((scan.coarse.capacity(), scan.fine.capacity()), (3_000 * 96, 3_000 * 96));
         let exact = ExactVectors::new(space, sample::pairs(&vectors)).unwrap();
         let mut shared = 0;
         for query in sample::queries(&vectors, 100) {
