@@ -124,7 +124,7 @@ def exporter_fingerprint() -> str:
 
 
 def export_encoder(cache: Cache, python: Path, model_dir: Path, weights: str) -> None:
-    say(f"exporting the text encoder, {weights} (up to two minutes, about 2 GB of memory)")
+    say(f"exporting the text encoder, {weights} (some minutes, about 2 GB of memory)")
     started = time.monotonic()
     encoder_stamp(cache, weights).unlink(missing_ok=True)
     command = [str(python), "-m", "marquee_models.encoder"]
