@@ -1,7 +1,7 @@
 //! Predicted ratings: a Bayesian factorisation, neighbours and the person's mood at the time, combined by boosted trees.
 //!
 //! 1. The [`factorisation`] samples what movies are like; a [`person`] is placed by their history alone.
-//! 2. Neighbours of the movie ([`RatingBaseline`](super::RatingBaseline)) and the residuals of the person's ratings
+//! 2. Neighbours of the movie ([`RatingBaseline`]) and the residuals of the person's ratings
 //!    around the time of asking ([`mod@features`]) say what the factorisation missed.
 //! 3. The [`stack`] learns from ratings that were held out of 1 and 2 how much of that to believe. Its trees correct the
 //!    factorisation; with too few ratings they do nothing.

@@ -17,7 +17,7 @@ pub struct ProfileItem {
     pub preference: f32,
     /// When it was given, in seconds since 1970.
     pub timestamp: i64,
-    /// How much of it is left after the ratings given since: 2^(−n/h) for n later ones and [`HALF_LIFE_RATINGS`] as h.
+    /// How much of it is left after the ratings given since: 2^(−n/10) for n later ones.
     pub recency: f32,
 }
 
