@@ -113,7 +113,9 @@ fn sentence(reasons: &Reasons, method: &str) -> String {
         "popularity" | "recent-popularity" if parts.is_empty() => parts.push("many people like it".to_owned()),
         "popularity" => parts.push("many people watch it".to_owned()),
         "user-knn" => parts.push("people with your taste like it".to_owned()),
-        "ease-recent" | "item-knn-recent" if parts.is_empty() => parts.push("it goes with what you rated last".to_owned()),
+        "ease-recent" | "item-knn-recent" if parts.is_empty() => {
+            parts.push("it is like what you rated last".to_owned())
+        }
         "genres" => parts.push("it is of a kind you like".to_owned()),
         "quality" => parts.push("it is rated highly".to_owned()),
         "news" => parts.push("it is new since you were last here".to_owned()),
@@ -155,7 +157,7 @@ mod tests {
             "Because you rated Alien and Heat, people with your taste like it and its description has “toy”."
         );
         reasons = Reasons { contributions: vec![part("ease-recent", 1.0)], ..Reasons::default() };
-        assert_eq!(sentence(&reasons, "x"), "Because it goes with what you rated last.");
+        assert_eq!(sentence(&reasons, "x"), "Because it is like what you rated last.");
         assert_eq!(sentence(&Reasons::default(), "popularity"), "Because many people like it.");
         assert_eq!(sentence(&Reasons::default(), "x"), "It fits best of what is left.");
     }
