@@ -114,7 +114,7 @@ fn sentence(reasons: &Reasons, method: &str) -> String {
         "popularity" => parts.push("many people watch it".to_owned()),
         "user-knn" => parts.push("people with your taste like it".to_owned()),
         "ease-recent" | "item-knn-recent" if parts.is_empty() => {
-            parts.push("it is like what you rated last".to_owned())
+            parts.push("it is like what you rated last".to_owned());
         }
         "genres" => parts.push("it is of a kind you like".to_owned()),
         "quality" => parts.push("it is rated highly".to_owned()),
