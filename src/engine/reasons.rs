@@ -116,6 +116,9 @@ fn sentence(reasons: &Reasons, method: &str) -> String {
         "ease-recent" | "item-knn-recent" if parts.is_empty() => {
             parts.push("it is like what you rated last".to_owned());
         }
+        "sequential-rules" if parts.is_empty() => {
+            parts.push("people watch it soon after what you rated last".to_owned());
+        }
         "genres" => parts.push("it is of a kind you like".to_owned()),
         "quality" => parts.push("it is rated highly".to_owned()),
         "news" => parts.push("it is new since you were last here".to_owned()),

@@ -4,9 +4,9 @@ use crate::domain::ItemIdx;
 use crate::recommend::signals::{HALF_LIVES_DAYS, Profile};
 
 /// Number of features.
-pub const N_FEATURES: usize = 40;
+pub const N_FEATURES: usize = 42;
 /// Signals of the history.
-pub(super) const N_HISTORY: usize = 8;
+pub(super) const N_HISTORY: usize = 9;
 /// Signals that propose candidates, and so have ranks: those of the history, the decayed counts, the returning people.
 pub(super) const N_RANKED: usize = N_HISTORY + HALF_LIVES_DAYS.len() + 1;
 
@@ -79,6 +79,7 @@ pub const FEATURES: [Feature; N_FEATURES] = [
     taste("genres", "genres", 0.1),
     taste("ease_recent", "ease-recent", 0.0),
     taste("item_knn_recent", "item-knn-recent", 0.0),
+    taste("sequential_rules", "sequential-rules", 0.0),
     taste("ease_rank", "ease", 0.3),
     taste("als_rank", "als", 0.0),
     taste("item_knn_rank", "item-knn", 0.1),
@@ -87,6 +88,7 @@ pub const FEATURES: [Feature; N_FEATURES] = [
     taste("genres_rank", "genres", 0.0),
     taste("ease_recent_rank", "ease-recent", 0.0),
     taste("item_knn_recent_rank", "item-knn-recent", 0.0),
+    taste("sequential_rules_rank", "sequential-rules", 0.0),
     popular("popularity_3d_rank", 0.0),
     popular("popularity_14d_rank", 0.0),
     popular("popularity_60d_rank", 0.1),
@@ -114,9 +116,9 @@ pub const FEATURES: [Feature; N_FEATURES] = [
 ];
 
 /// Where the days since the person's last rating stand, as ln(1 + days).
-pub(super) const GAP: usize = 34;
+pub(super) const GAP: usize = 36;
 /// Where the length of the history stands, as ln(1 + n).
-pub(super) const LENGTH: usize = 35;
+pub(super) const LENGTH: usize = 37;
 
 /// Ratings farther apart, in seconds, were given on different visits.
 const VISIT_GAP_S: i64 = 3_600;

@@ -6,8 +6,8 @@ use super::features::{N_FEATURES, N_HISTORY, N_RANKED, Person, Row};
 use crate::domain::{Catalogue, ItemIdx, Query, RatingMatrix};
 use crate::math::Survey;
 use crate::recommend::signals::{
-    Als, Ease, GenreProfile, Moment, NeighborSignal, PreferenceScale, Preferences, Profile, Recent, Rp3Beta, Signal,
-    Timeline, UserKnn,
+    Als, Ease, GenreProfile, Moment, NeighborSignal, PreferenceScale, Preferences, Profile, Recent, Rp3Beta,
+    SequentialRules, Signal, Timeline, UserKnn,
 };
 use crate::recommend::{DEFAULT_NEIGHBORS, ItemNeighbors, RatingBaseline, RecommendError, Scorer, Scores, Similarity};
 
@@ -152,6 +152,7 @@ impl FittedSignals {
             Arc::new(GenreProfile::fit(&catalogue)),
             Arc::new(Recent::new(ease, "ease-recent")),
             Arc::new(Recent::new(neighbors, "item-knn-recent")),
+            Arc::new(SequentialRules::fit(&ratings, options.max_ratings)),
         ];
         Some(Self {
             history,

@@ -12,6 +12,7 @@ mod preference;
 mod profile;
 mod recent;
 mod rp3beta;
+mod sequential_rules;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -25,6 +26,7 @@ pub use preference::{PreferenceScale, Preferences};
 pub use profile::{Profile, ProfileItem};
 pub use recent::Recent;
 pub use rp3beta::Rp3Beta;
+pub use sequential_rules::SequentialRules;
 pub use timeline::{HALF_LIVES_DAYS, Moment, Timeline};
 pub use user_knn::UserKnn;
 

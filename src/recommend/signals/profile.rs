@@ -4,7 +4,9 @@ use super::PreferenceScale;
 use crate::domain::{Catalogue, ItemIdx, Query, RatingMatrix, UserIdx};
 
 /// Later ratings after which a rating says half as much of what the person is up to now.
-const HALF_LIFE_RATINGS: f32 = 10.0;
+const HALF_LIFE_RATINGS: f32 = 4.0;
+/// What is left when a rating is no longer recent.
+const LEAST_RECENCY: f32 = 0.05;
 
 /// A film of the person's history.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,7 +19,7 @@ pub struct ProfileItem {
     pub preference: f32,
     /// When it was given, in seconds since 1970.
     pub timestamp: i64,
-    /// How much of it is left after the ratings given since: 2^(−n/10) for n later ones.
+    /// How much of it is left after the ratings given since: 2^(−n/4) for n later ones.
     pub recency: f32,
 }
 
@@ -60,6 +62,12 @@ impl Profile {
         fade(&mut items);
         let user = query.user.and_then(|user| ratings.user_idx(user));
         Self { user, items, asked_at: query.asked_at.unwrap_or(ratings.newest()) }
+    }
+
+    /// What the person rated last, its preference faded.
+    pub fn recent(&self) -> impl Iterator<Item = ProfileItem> {
+        let recent = self.items.iter().filter(|rated| rated.recency >= LEAST_RECENCY);
+        recent.map(|rated| ProfileItem { preference: rated.preference * rated.recency, ..*rated })
     }
 
     /// Time of the newest rating of the history; the time of asking when there is none.

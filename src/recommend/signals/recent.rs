@@ -5,10 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Profile, ProfileItem, Signal};
-
-/// What has faded below this share no longer counts.
-const LEAST: f32 = 0.05;
+use super::{Profile, Signal};
 
 /// A signal that sums over the history, on faded preferences.
 pub struct Recent {
@@ -29,8 +26,7 @@ impl Signal for Recent {
     }
 
     fn add_scores(&self, profile: &Profile, scores: &mut [f32]) {
-        let faded = |rated: &ProfileItem| ProfileItem { preference: rated.preference * rated.recency, ..*rated };
-        let items = profile.items.iter().filter(|rated| rated.recency >= LEAST).map(faded).collect();
+        let items = profile.recent().collect();
         self.signal.add_scores(&Profile { items, ..*profile }, scores);
     }
 }

@@ -18,6 +18,7 @@ fn all(catalogue: &Catalogue, ratings: &RatingMatrix) -> Vec<Box<dyn Signal>> {
         Box::new(UserKnn::fit(Arc::clone(&preferences))),
         Box::new(GenreProfile::fit(catalogue)),
         Box::new(Recent::new(Arc::new(Ease::fit(&preferences, 100)), "ease-recent")),
+        Box::new(SequentialRules::fit(ratings, usize::MAX)),
     ]
 }
 
@@ -57,7 +58,10 @@ fn who_loves_one_camp_gets_its_other_films() {
     let (catalogue, ratings) = sample::movies_and_ratings();
     let row = |id| catalogue.item_idx(MovieId(id)).unwrap().row();
     for signal in all(&catalogue, &ratings) {
-        let scores = scores(&*signal, &catalogue, &ratings, vec![rated(10, 5.0), rated(40, 1.0)]);
+        // What people do next does not depend on how they liked what they did before.
+        let hated = (signal.name() != "sequential-rules").then(|| rated(40, 1.0));
+        let history = [rated(10, 5.0)].into_iter().chain(hated).collect();
+        let scores = scores(&*signal, &catalogue, &ratings, history);
         assert!(scores[row(20)] > scores[row(50)], "{}: {scores:?}", signal.name());
         assert!(scores.iter().all(|score| score.is_finite()), "{}", signal.name());
     }
@@ -74,7 +78,7 @@ fn nothing_known_and_nobody_at_all_score_nothing() {
 }
 
 #[test]
-fn what_is_recent_weighs_half_after_ten_later_ratings() {
+fn what_is_recent_weighs_half_after_four_later_ratings() {
     let (catalogue, ratings) = sample::movies_and_ratings();
     let preferences = Preferences::fit(&ratings, usize::MAX);
     let ease: Arc<dyn Signal> = Arc::new(Ease::fit(&preferences, 100));
@@ -88,7 +92,7 @@ fn what_is_recent_weighs_half_after_ten_later_ratings() {
     let history: Vec<RatedMovie> = movies.map(|(movie, time)| at(movie.id.0, 4.0, time)).collect();
     let mut expected = vec![0.0; catalogue.len()];
     for (rating, n_later) in history.iter().zip((0..history.len()).rev()) {
-        let share = 0.5_f32.powf(n_later as f32 / 10.0);
+        let share = 0.5_f32.powf(n_later as f32 / 4.0);
         for (sum, score) in expected.iter_mut().zip(of(&*ease, vec![*rating])) {
             *sum += share * score;
         }
@@ -97,6 +101,52 @@ fn what_is_recent_weighs_half_after_ten_later_ratings() {
         assert!((score - expected).abs() < 1e-5, "{score} {expected}");
     }
     assert_eq!(recent.name(), "ease-recent");
+}
+
+/// The definition, pair by pair: nothing is bounded in a data set as small as this.
+#[test]
+fn sequential_rules_are_the_closed_form() {
+    let movies: Vec<_> = (1..=4).map(|id| crate::domain::Movie::new(MovieId(id), "Film")).collect();
+    // User, movie, rating, time: users 1 and 2 go from 1 on to 2; of what user 3 rated in one second each follows the other.
+    let events = [
+        (1, 1, 5.0, 1),
+        (1, 3, 1.0, 2),
+        (1, 2, 5.0, 3),
+        (2, 1, 1.0, 7),
+        (2, 2, 3.0, 8),
+        (3, 2, 4.0, 5),
+        (3, 4, 5.0, 5),
+    ];
+    let rating = |value| Rating::new(value).unwrap();
+    let interactions = events.map(|(user, movie, value, timestamp)| Interaction {
+        user: UserId(user),
+        movie: MovieId(movie),
+        rating: rating(value),
+        timestamp,
+    });
+    let ratings = RatingMatrix::new(&Catalogue::vocabulary_of(&movies), interactions.to_vec());
+    let catalogue = Catalogue::new(movies, &ratings);
+    let scale = PreferenceScale::of(&ratings);
+    let rules = SequentialRules::fit(&ratings, usize::MAX);
+    let n_ratings = |movie| events.iter().filter(|event| event.1 == movie).count() as f32;
+    for from in 1..=4 {
+        let mut expected = [0.0_f32; 4];
+        for &(user, _, _, begun) in events.iter().filter(|event| event.1 == from) {
+            for &(_, movie, value, time) in events.iter().filter(|event| event.0 == user && event.1 != from) {
+                let between =
+                    events.iter().filter(|event| event.0 == user && event.3 >= begun && event.3 < time).count();
+                let norm = ((n_ratings(from) + 10.0) * (n_ratings(movie) + 10.0)).sqrt();
+                if time >= begun {
+                    expected[movie as usize - 1] +=
+                        scale.preference(value) * 0.5_f32.powf(between as f32 / 20.0) / norm;
+                }
+            }
+        }
+        let got = scores(&rules, &catalogue, &ratings, vec![rated(from, 5.0)]);
+        for (got, expected) in got.iter().zip(expected) {
+            assert!((got - expected).abs() < 1e-6, "from {from}: {got} {expected}");
+        }
+    }
 }
 
 /// The definition: with all ratings equal, EASE is the ridge regression of each column on the others. For two movies,
