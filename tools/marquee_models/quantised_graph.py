@@ -11,10 +11,10 @@ with a scale for each column of W. The step is fixed when the graph is made, fro
 of typical texts, so a text's embedding never depends on the texts in its batch. Both products are
 one operation, which reads the weights once.
 
-The inner channels of the feed-forward part, most of the work, are one byte. They form groups by
-their size, each with products of its own and a step for each row (token); the largest are not
-quantised. Weights are rounded together, by what typical texts multiply them with (`rounding`).
-Words are a table of 8-bit rows, each with its scale.
+The inner channels of the feed-forward part, most of the work, form groups by their size, each with
+products of its own. The largest are not quantised, the next are two bytes like all else, the rest
+one byte with a step for each row (token). Weights are rounded together, by what typical texts
+multiply them with (`rounding`). Words are a table of 8-bit rows with a scale for every few numbers.
 
 Operators are chosen by their cost in ONNX Runtime 1.32: its fused attention, its fused sum and
 normalisation and its fused bias and GELU take several times as long as the single operators.
@@ -22,6 +22,7 @@ normalisation and its fused bias and GELU take several times as long as the sing
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,7 @@ from marquee_models.rounding import round_weights
 
 RUNTIME_DOMAIN = "com.microsoft"
 # Other texts may have values so many times as large as the typical ones.
-MARGIN = 1.5
+MARGIN = 2.0
 # The first byte's numbers are up to this; so many steps of the second are one of the first.
 MAX_BYTE, SECOND = 127, 254
 ZERO = 128
@@ -44,11 +45,13 @@ MANY_ROWS = 1024
 # Query, key and value have one input, which is told by the name of the query.
 SAME_INPUT = ("attention.attn.k", "attention.attn.v")
 # The inner channels by size: shares of them for the products of their own, largest channels first.
-# The first is not quantised.
+# The first is not quantised, the second is two bytes.
 INNER_SHARES = (12 / 192, 36 / 192, 48 / 192, 96 / 192)
 # The largest 8-bit weight: symmetric, so that no zero point is needed.
 MAX_WEIGHT = 127
 MIN_SIZE = 1e-6
+# So many numbers of a word have a scale of their own, or as many as divide its length.
+WORD_BLOCK = 32
 # Nothing smaller leaves GELU. So of such rows the negative numbers need a small part of the range;
 # a row's peak counts as at least so much that they fit.
 SMALLEST_GELU = -0.17
@@ -143,23 +146,28 @@ class _QuantisedWriter(EncoderWriter):
 
     def _words(self, ids: str) -> str:
         g = self._graph
-        numbers, scale = quantise(self._weights["embeddings.word_embeddings.weight"], axis=1)
+        words = self._weights["embeddings.word_embeddings.weight"]
+        n_words, length = words.shape
+        blocks = words.reshape(n_words, -1, math.gcd(length, WORD_BLOCK))
+        numbers, scale = quantise(blocks, axis=2)
         rows = g.op("Gather", g.constant(numbers, np.int8), ids)
         rows = g.op("Cast", rows, to=onnx.TensorProto.FLOAT)
-        return g.op("Mul", rows, g.op("Gather", g.constant(scale), ids))
+        rows = g.op("Mul", rows, g.op("Gather", g.constant(scale), ids))
+        return g.op("Reshape", rows, g.constant([0, 0, length], np.int64))
 
     def _block(self, hidden: str, bias: str, prefix: str) -> str:
         g = self._graph
         mixed = self._attention(hidden, bias, prefix)
         leaving = f"{prefix}attention.attn.o"
-        attended = self._in_8_bits(self._bytes(mixed, leaving), self._rounded(leaving))
+        values = self._bytes(mixed, self._inputs.largest[leaving])
+        attended = self._in_8_bits(values, self._rounded(leaving))
         hidden = self._layer_norm(g.op("Add", attended, hidden), f"{prefix}attention.LayerNorm")
         outer = g.op("Add", self._feed_forward(hidden, prefix), hidden)
         return self._layer_norm(outer, f"{prefix}output.LayerNorm")
 
     def _attention(self, hidden: str, bias: str, prefix: str) -> str:
         name = f"{prefix}attention.attn.q"
-        values = self._bytes(hidden, name)
+        values = self._bytes(hidden, self._inputs.largest[name])
         packed = self._round(name, *self._packed(prefix))
         parts = np.split(np.arange(len(packed.bias)), 3)
         return self._mix([self._in_8_bits(values, packed.columns(part)) for part in parts], bias)
@@ -168,21 +176,28 @@ class _QuantisedWriter(EncoderWriter):
         """The inner channels in groups of like size, each with products of its own."""
         g = self._graph
         into, out_of = f"{prefix}intermediate.dense", f"{prefix}output.dense"
-        values, entering = self._bytes(hidden, into), self._rounded(into)
-        order = np.argsort(-self._inputs.largest[out_of], kind="stable")
+        values = self._bytes(hidden, self._inputs.largest[into])
+        entering, largest = self._rounded(into), self._inputs.largest[out_of]
+        order = np.argsort(-largest, kind="stable")
         ends = np.round(np.cumsum(INNER_SHARES) * len(order)).astype(int)[:-1]
-        exact, *groups = np.split(order, ends)
+        exact, large, *small = np.split(order, ends)
         weight = self._weights[f"{out_of}.weight"].T
         step = np.zeros_like(weight)
-        for channels in groups:
+        for channels in (large, *small):
             step[channels] = column_step(weight[channels])
         weight = round_weights(weight, step, MAX_WEIGHT, self._inputs.moments[out_of])
         inner = g.op("Gelu", self._in_8_bits(values, entering.columns(exact)))
         outer = g.linear(inner, weight[exact], self._weights[f"{out_of}.bias"])
-        for channels in groups:
+        inner = g.op("Gelu", self._in_8_bits(values, entering.columns(large)))
+        scale = step[large[0]]
+        leaving = _Rounded(np.round(weight[large] / scale), scale, np.zeros_like(scale))
+        product = self._in_8_bits(self._bytes(inner, largest[large]), leaving)
+        outer = g.op("Add", outer, product)
+        for channels in small:
             inner = g.op("Gelu", self._in_8_bits(values, entering.columns(channels)))
             scale = step[channels[0]]
-            outer = g.op("Add", outer, self._of_inner(inner, weight[channels] / scale, scale))
+            numbers = np.round(weight[channels] / scale)
+            outer = g.op("Add", outer, self._of_inner(inner, numbers, scale))
         return outer
 
     def _of_inner(self, value: str, numbers: Array, scale: Array) -> str:
@@ -192,13 +207,14 @@ class _QuantisedWriter(EncoderWriter):
         peak = g.op("Max", peak, g.constant(SMALLEST_GELU / LOWEST))
         step, zero = step_and_zero(LOWEST, 1.0)
         row = self._quantised(g.op("Div", value, peak), step, zero)
-        inputs = [row, g.constant(np.round(numbers), np.int8), g.constant(step)]
+        inputs = [row, g.constant(numbers, np.int8), g.constant(step)]
         inputs += [g.constant(scale), g.constant(zero, np.uint8)]
         return g.op("Mul", g.op("MatMulIntegerToFloat", *inputs, domain=RUNTIME_DOMAIN), peak)
 
-    def _bytes(self, value: str, name: str) -> _Bytes:
+    def _bytes(self, value: str, largest: Array) -> _Bytes:
+        """`largest`: of each channel, in typical texts."""
         g = self._graph
-        step = float(MARGIN * self._inputs.largest[name].max() / MAX_BYTE)
+        step = float(MARGIN * largest.max() / MAX_BYTE)
         first = self._quantised(value, step, ZERO)
         known = g.op("DequantizeLinear", first, g.constant(step), g.constant(ZERO, np.uint8))
         second = self._quantised(g.op("Sub", value, known), step / SECOND, ZERO)
@@ -234,7 +250,7 @@ def column_step(weight: Array) -> Array:
 
 
 def steps(weight: Array, axis: int) -> Array:
-    """The same of each row (`axis` 1) or column (0), for all weights of it."""
+    """The same of what lies along an axis, for all weights of it."""
     largest = np.abs(weight).max(axis=axis, keepdims=True)
     return np.asarray(np.where(largest > 0, largest, 1.0) / MAX_WEIGHT)
 
@@ -246,6 +262,6 @@ def step_and_zero(least: float, largest: float) -> tuple[float, int]:
 
 
 def quantise(weight: Array, axis: int) -> tuple[Array, Array]:
-    """8-bit numbers and the scale of each row (`axis` 1) or column (0)."""
+    """8-bit numbers and the scale of what lies along an axis."""
     scale = steps(weight, axis)
     return np.round(weight / scale).astype(np.int8), scale.astype(np.float32)
