@@ -37,7 +37,7 @@ ROUTES = {
     "prompt": "prompt, never seen",
     "prompt-again": "prompt, seen before",
 }
-AGAIN = ("title-again", "prompt-again")
+BY_NETWORK = "rank_by=predicted_rating"
 # Where another text encoder makes a difference.
 ENCODING = "prompt"
 # A run of the load generator is at least so many answers of each client long, up to a bound.
@@ -67,7 +67,7 @@ class Asker:
         self._prompts = prompts(self.data, count_tokens)
         prompts_again = [text_path(text) for text in islice(self._prompts, N_REPEATED)]
         titles = title_paths(self.data)
-        network = user_paths(self.data, "rank_by=predicted_rating")
+        network = user_paths(self.data, BY_NETWORK)
         self._questions = {
             "user": self._write("user", user_paths(self.data)),
             "user-new": self._write("user-new", new_user_paths(self.data)),
@@ -76,6 +76,13 @@ class Asker:
             "title-new": self._write("title-new", title_paths(self.data, LONG_LENGTHS)),
             "title-again": self._write("title-again", titles[:N_REPEATED]),
             "prompt-again": self._write("prompt-again", prompts_again),
+        }
+        # Before a route is measured that is about what was asked before. A list of the network is
+        # remembered whatever its length: one for each person does.
+        self._before = {
+            "user-network": [f"/user_recommend/{user}?{BY_NETWORK}" for user in self.data.users],
+            "title-again": titles[:N_REPEATED],
+            "prompt-again": prompts_again,
         }
         self._asked: set[tuple[str, str]] = set()
         # How far each service is in each list.
@@ -93,8 +100,8 @@ class Asker:
 
     def ask_once(self, service: Running, route: str) -> None:
         """Everything that is to be asked again must have been asked."""
-        if route in AGAIN and (service.program.name, route) not in self._asked:
-            for path in self._questions[route].file.read_text(encoding="utf-8").splitlines():
+        if (service.program.name, route) not in self._asked:
+            for path in self._before.get(route, []):
                 service.ask(path)
             self._asked.add((service.program.name, route))
 
