@@ -129,7 +129,7 @@ impl Engine {
     /// Gives the ratings of one person to another; where both rated a movie, the newer rating stays.
     pub async fn merge(&self, from: UserId, into: UserId) -> Result<Answer<WriteSummary>, EngineError> {
         let answer = self.answer(move |desk| {
-            let summary = desk.shared.store.write(vec![Write::MergeUsers { from, into }, refit::purge_wanted(true)])?;
+            let summary = desk.shared.store.write(vec![Write::MergeUsers { from, into }, refit::purge_wanted()])?;
             desk.shared.refit.ask_purge();
             Ok(summary)
         });
@@ -139,7 +139,7 @@ impl Engine {
     /// Forgets a person: the ratings at once, what was learnt from them and their traces on the disk shortly after.
     pub async fn forget(&self, user: UserId) -> Result<Answer<WriteSummary>, EngineError> {
         self.answer(move |desk| {
-            let summary = desk.shared.store.write(vec![Write::RemoveUser(user), refit::purge_wanted(true)])?;
+            let summary = desk.shared.store.write(vec![Write::RemoveUser(user), refit::purge_wanted()])?;
             // Also without any rating: asking twice must not be less thorough than asking once.
             desk.shared.refit.ask_purge();
             Ok(summary)

@@ -129,12 +129,7 @@ pub(super) fn run(shared: &Shared, background: &Background, stop: &Stop) {
         if task == Task::Purge {
             let started = Instant::now();
             match shared.store.compact() {
-                Ok(()) => {
-                    tracing::info!(seconds = started.elapsed().as_secs_f64(), "store compacted");
-                    if let Err(error) = shared.store.write(vec![purge_wanted(false)]) {
-                        tracing::warn!(%error, "the store will be compacted once more");
-                    }
-                }
+                Ok(()) => tracing::info!(seconds = started.elapsed().as_secs_f64(), "store compacted"),
                 Err(error) => tracing::error!(%error, "what was forgotten is still in free pages of the store's file"),
             }
         }
@@ -151,8 +146,8 @@ pub(super) fn run(shared: &Shared, background: &Background, stop: &Stop) {
 }
 
 /// Remembers, together with a removal, that its traces are still on the disk: the daemon may end before they are gone.
-pub(super) fn purge_wanted(is_wanted: bool) -> Write {
-    Write::Setting(SettingKey::Purge, if is_wanted { WANTED } else { "done" }.to_owned())
+pub(super) fn purge_wanted() -> Write {
+    Write::Setting(SettingKey::Purge, WANTED.to_owned())
 }
 
 fn is_purge_wanted(shared: &Shared) -> bool {

@@ -9,8 +9,8 @@ use redb::{Database, Key, ReadTransaction, ReadableTable, TableDefinition, Value
 
 use redb::ReadableDatabase as _;
 
-use super::StoreError;
 use super::tables::{EMBEDDINGS, HISTORIES, MOVIES, SETTINGS, SPACES};
+use super::{SettingKey, StoreError};
 
 /// The file that is being written; one that a crash left behind is of no use.
 pub(super) fn unfinished(path: &Path) -> PathBuf {
@@ -29,6 +29,8 @@ pub(super) fn compact(path: &Path, old: &Database, builder: &redb::Builder) -> R
     copy(&from, &to, HISTORIES)?;
     copy(&from, &to, SPACES)?;
     copy(&from, &to, EMBEDDINGS)?;
+    // In one step with the copy: what is removed from here on is wanted gone anew.
+    to.open_table(SETTINGS)?.remove(SettingKey::Purge.name())?;
     to.commit()?;
     std::fs::rename(&unfinished, path).map_err(io)?;
     if let Some(folder) = path.parent() {

@@ -291,7 +291,9 @@ fn after_compaction_the_file_has_what_is_there_and_nothing_that_was() {
     store.write((0..500).map(|id| Write::RemoveMovie(MovieId(id))).collect()).unwrap();
     assert!(contains("Removed title"), "redb does not wipe");
     std::fs::write(compact::unfinished(&path), "left behind by a crash").unwrap();
+    store.write(vec![Write::Setting(SettingKey::Purge, "wanted".to_owned())]).unwrap();
     store.compact().unwrap();
+    assert_eq!(store.read(|view| view.setting(SettingKey::Purge)).unwrap(), None, "nothing is left to purge");
     assert!(contains("Kept title") && !contains("Removed title"));
     assert_eq!(ratings(&store), [(1, 1_000, 4.0)]);
     store.write(vec![rating(1, 1_000, 5.0, 2)]).unwrap();
