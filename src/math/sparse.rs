@@ -61,6 +61,26 @@ impl SparseRows {
         &self.values
     }
 
+    /// Packs rows of `(column, value)` entries.
+    ///
+    /// # Panics
+    /// As [`SparseRowsBuilder::push_row`].
+    pub fn from_rows(n_columns: usize, rows: &[Vec<(u32, f32)>]) -> Self {
+        let mut packed = SparseRowsBuilder::new(n_columns);
+        for row in rows {
+            packed.push_row(row);
+        }
+        packed.finish()
+    }
+
+    /// Adds `factor` times a row to `sums`, which has one slot per column.
+    pub fn add_row(&self, row: usize, factor: f32, sums: &mut [f32]) {
+        let (columns, values) = self.row(row);
+        for (&column, &value) in columns.iter().zip(values) {
+            sums[column as usize] += factor * value;
+        }
+    }
+
     /// The matrix with rows and columns exchanged.
     #[must_use]
     pub fn transposed(&self) -> Self {
@@ -166,6 +186,10 @@ mod tests {
         builder.end_row();
         builder.push_row(&[]);
         assert_eq!(builder.finish(), matrix());
+        assert_eq!(SparseRows::from_rows(3, &[vec![(1, 1.0)], vec![], vec![(0, 2.0), (2, 3.0)], vec![]]), matrix());
+        let mut sums = [1.0; 3];
+        matrix().add_row(2, 0.5, &mut sums);
+        assert_eq!(sums, [2.0, 1.0, 2.5]);
     }
 
     #[test]

@@ -67,6 +67,7 @@ class Asker:
         self._prompts = prompts(self.data, count_tokens)
         prompts_again = [text_path(text) for text in islice(self._prompts, N_REPEATED)]
         titles = title_paths(self.data)
+        titles_again = titles[:N_REPEATED]
         network = user_paths(self.data, BY_NETWORK)
         self._questions = {
             "user": self._write("user", user_paths(self.data)),
@@ -74,14 +75,14 @@ class Asker:
             "user-network": self._write("user-network", network),
             "title": self._write("title", titles),
             "title-new": self._write("title-new", title_paths(self.data, LONG_LENGTHS)),
-            "title-again": self._write("title-again", titles[:N_REPEATED]),
+            "title-again": self._write("title-again", titles_again),
             "prompt-again": self._write("prompt-again", prompts_again),
         }
         # Before a route is measured that is about what was asked before. A list of the network is
         # remembered whatever its length: one for each person does.
         self._before = {
             "user-network": [f"/user_recommend/{user}?{BY_NETWORK}" for user in self.data.users],
-            "title-again": titles[:N_REPEATED],
+            "title-again": titles_again,
             "prompt-again": prompts_again,
         }
         self._asked: set[tuple[str, str]] = set()

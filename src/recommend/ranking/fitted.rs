@@ -140,6 +140,7 @@ impl FittedSignals {
         let ease = go_on().then(|| Ease::fit(&preferences, options.max_dense_items))?;
         let als = go_on().then(|| Als::fit(&preferences))?;
         let rp3beta = go_on().then(|| Rp3Beta::fit(&preferences))?;
+        let rules = go_on().then(|| SequentialRules::fit(&ratings, options.max_ratings))?;
         let (ease, neighbors): (Arc<dyn Signal>, Arc<dyn Signal>) =
             (Arc::new(ease), Arc::new(NeighborSignal::new(Arc::new(neighbors))));
         // In the order of the features.
@@ -152,7 +153,7 @@ impl FittedSignals {
             Arc::new(GenreProfile::fit(&catalogue)),
             Arc::new(Recent::new(ease, "ease-recent")),
             Arc::new(Recent::new(neighbors, "item-knn-recent")),
-            Arc::new(SequentialRules::fit(&ratings, options.max_ratings)),
+            Arc::new(rules),
         ];
         Some(Self {
             history,

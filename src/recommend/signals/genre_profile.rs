@@ -54,10 +54,8 @@ impl Signal for GenreProfile {
     fn add_scores(&self, profile: &Profile, scores: &mut [f32]) {
         let mut wanted = vec![0.0_f32; self.combinations.n_columns()];
         for rated in &profile.items {
-            let (genres, weights) = self.combinations.row(self.of_movies[rated.item.row()] as usize);
-            for (&genre, weight) in genres.iter().zip(weights) {
-                wanted[genre as usize] += rated.preference * weight;
-            }
+            let combination = self.of_movies[rated.item.row()] as usize;
+            self.combinations.add_row(combination, rated.preference, &mut wanted);
         }
         let norm = wanted.iter().map(|weight| weight * weight).sum::<f32>().sqrt();
         if norm <= 0.0 {

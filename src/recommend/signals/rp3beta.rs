@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::{Preferences, Profile, Signal};
-use crate::math::{Accumulator, SparseRows, top_k};
+use crate::math::{Accumulator, SparseRows, largest_entries};
 
 /// Weights kept per movie.
 const N_KEPT: usize = 200;
@@ -38,19 +38,12 @@ impl Rp3Beta {
                     *reached.slot(other) += share * other_value;
                 }
             }
-            let damped = reached.drain().filter(|&(other, _)| other as usize != item);
+            let damped = reached.drain_unsorted().filter(|&(other, _)| other as usize != item);
             let damped = damped.map(|(other, weight)| (other, weight / item_sums[other as usize].powf(BETA)));
-            let mut kept =
-                top_k(damped.collect(), N_KEPT, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
-            kept.sort_unstable_by_key(|&(other, _)| other);
-            // A copy: the list of all would keep its room.
-            kept.as_slice().to_vec()
+            largest_entries(damped, N_KEPT)
         };
-        let rows: Vec<Vec<(u32, f32)>> =
-            (0..n_items).into_par_iter().map_init(|| Accumulator::new(n_items), walk).collect();
-        let entries =
-            (0_u32..).zip(rows).flat_map(|(item, row)| row.into_iter().map(move |(other, w)| (item, other, w)));
-        Self { rows: SparseRows::from_sorted(n_items, n_items, entries) }
+        let rows: Vec<_> = (0..n_items).into_par_iter().map_init(|| Accumulator::new(n_items), walk).collect();
+        Self { rows: SparseRows::from_rows(n_items, &rows) }
     }
 }
 
@@ -61,10 +54,7 @@ impl Signal for Rp3Beta {
 
     fn add_scores(&self, profile: &Profile, scores: &mut [f32]) {
         for rated in &profile.items {
-            let (others, weights) = self.rows.row(rated.item.row());
-            for (&other, &weight) in others.iter().zip(weights) {
-                scores[other as usize] += rated.preference * weight;
-            }
+            self.rows.add_row(rated.item.row(), rated.preference, scores);
         }
     }
 }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::{PreferenceScale, Profile, Signal};
 use crate::domain::{ItemIdx, RatingMatrix, UserIdx};
-use crate::math::{Accumulator, SparseRows, SparseRowsBuilder, largest_entries};
+use crate::math::{Accumulator, SparseRows, largest_entries};
 
 /// Rules kept per movie.
 const N_KEPT: usize = 200;
@@ -61,11 +61,7 @@ impl SequentialRules {
             largest_entries(weights, N_KEPT)
         };
         let rows: Vec<_> = (0..n_items).into_par_iter().map_init(|| Accumulator::new(n_items), row).collect();
-        let mut packed = SparseRowsBuilder::new(n_items);
-        for row in &rows {
-            packed.push_row(row);
-        }
-        Self { rows: packed.finish() }
+        Self { rows: SparseRows::from_rows(n_items, &rows) }
     }
 }
 
@@ -105,10 +101,7 @@ impl Signal for SequentialRules {
 
     fn add_scores(&self, profile: &Profile, scores: &mut [f32]) {
         for rated in profile.recent() {
-            let (others, weights) = self.rows.row(rated.item.row());
-            for (&other, &weight) in others.iter().zip(weights) {
-                scores[other as usize] += rated.recency * weight;
-            }
+            self.rows.add_row(rated.item.row(), rated.recency, scores);
         }
     }
 }

@@ -64,10 +64,7 @@ impl Signal for UserKnn {
 
     fn add_scores(&self, profile: &Profile, scores: &mut [f32]) {
         for (user, similarity) in self.neighbors(profile, N_NEIGHBORS) {
-            let (items, values) = self.preferences.by_user().row(user as usize);
-            for (&item, &value) in items.iter().zip(values) {
-                scores[item as usize] += similarity * value;
-            }
+            self.preferences.by_user().add_row(user as usize, similarity, scores);
         }
     }
 }
