@@ -12,9 +12,9 @@ of typical texts, so a text's embedding never depends on the texts in its batch.
 one operation, which reads the weights once.
 
 The inner channels of the feed-forward part, most of the work, form groups by their size, each with
-products of its own. The largest are not quantised, the next are two bytes like all else, the rest
-one byte with a step for each row (token). Weights are rounded together, by what typical texts
-multiply them with (`rounding`). Words are a table of 8-bit rows with a scale for every few numbers.
+products of its own. The largest are not quantised, the rest one byte with a step for each row
+(token). Weights are rounded together, by what typical texts multiply them with (`rounding`). Words
+are a table of 8-bit rows with a scale for every few numbers.
 
 Operators are chosen by their cost in ONNX Runtime 1.32: its fused attention, its fused sum and
 normalisation and its fused bias and GELU take several times as long as the single operators.
@@ -45,7 +45,7 @@ MANY_ROWS = 1024
 # Query, key and value have one input, which is told by the name of the query.
 SAME_INPUT = ("attention.attn.k", "attention.attn.v")
 # The inner channels by size: shares of them for the products of their own, largest channels first.
-# The first is not quantised, the second is two bytes.
+# The first is not quantised.
 INNER_SHARES = (12 / 192, 36 / 192, 48 / 192, 96 / 192)
 # The largest 8-bit weight: symmetric, so that no zero point is needed.
 MAX_WEIGHT = 127
@@ -159,15 +159,14 @@ class _QuantisedWriter(EncoderWriter):
         g = self._graph
         mixed = self._attention(hidden, bias, prefix)
         leaving = f"{prefix}attention.attn.o"
-        values = self._bytes(mixed, self._inputs.largest[leaving])
-        attended = self._in_8_bits(values, self._rounded(leaving))
+        attended = self._in_8_bits(self._bytes(mixed, leaving), self._rounded(leaving))
         hidden = self._layer_norm(g.op("Add", attended, hidden), f"{prefix}attention.LayerNorm")
         outer = g.op("Add", self._feed_forward(hidden, prefix), hidden)
         return self._layer_norm(outer, f"{prefix}output.LayerNorm")
 
     def _attention(self, hidden: str, bias: str, prefix: str) -> str:
         name = f"{prefix}attention.attn.q"
-        values = self._bytes(hidden, self._inputs.largest[name])
+        values = self._bytes(hidden, name)
         packed = self._round(name, *self._packed(prefix))
         parts = np.split(np.arange(len(packed.bias)), 3)
         return self._mix([self._in_8_bits(values, packed.columns(part)) for part in parts], bias)
@@ -176,24 +175,18 @@ class _QuantisedWriter(EncoderWriter):
         """The inner channels in groups of like size, each with products of its own."""
         g = self._graph
         into, out_of = f"{prefix}intermediate.dense", f"{prefix}output.dense"
-        values = self._bytes(hidden, self._inputs.largest[into])
-        entering, largest = self._rounded(into), self._inputs.largest[out_of]
-        order = np.argsort(-largest, kind="stable")
+        values, entering = self._bytes(hidden, into), self._rounded(into)
+        order = np.argsort(-self._inputs.largest[out_of], kind="stable")
         ends = np.round(np.cumsum(INNER_SHARES) * len(order)).astype(int)[:-1]
-        exact, large, *small = np.split(order, ends)
+        exact, *groups = np.split(order, ends)
         weight = self._weights[f"{out_of}.weight"].T
         step = np.zeros_like(weight)
-        for channels in (large, *small):
+        for channels in groups:
             step[channels] = column_step(weight[channels])
         weight = round_weights(weight, step, MAX_WEIGHT, self._inputs.moments[out_of])
         inner = g.op("Gelu", self._in_8_bits(values, entering.columns(exact)))
         outer = g.linear(inner, weight[exact], self._weights[f"{out_of}.bias"])
-        inner = g.op("Gelu", self._in_8_bits(values, entering.columns(large)))
-        scale = step[large[0]]
-        leaving = _Rounded(np.round(weight[large] / scale), scale, np.zeros_like(scale))
-        product = self._in_8_bits(self._bytes(inner, largest[large]), leaving)
-        outer = g.op("Add", outer, product)
-        for channels in small:
+        for channels in groups:
             inner = g.op("Gelu", self._in_8_bits(values, entering.columns(channels)))
             scale = step[channels[0]]
             numbers = np.round(weight[channels] / scale)
@@ -211,10 +204,9 @@ class _QuantisedWriter(EncoderWriter):
         inputs += [g.constant(scale), g.constant(zero, np.uint8)]
         return g.op("Mul", g.op("MatMulIntegerToFloat", *inputs, domain=RUNTIME_DOMAIN), peak)
 
-    def _bytes(self, value: str, largest: Array) -> _Bytes:
-        """`largest`: of each channel, in typical texts."""
+    def _bytes(self, value: str, name: str) -> _Bytes:
         g = self._graph
-        step = float(MARGIN * largest.max() / MAX_BYTE)
+        step = float(MARGIN * self._inputs.largest[name].max() / MAX_BYTE)
         first = self._quantised(value, step, ZERO)
         known = g.op("DequantizeLinear", first, g.constant(step), g.constant(ZERO, np.uint8))
         second = self._quantised(g.op("Sub", value, known), step / SECOND, ZERO)
