@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::Row;
+use super::features::{Row, lasting_taste};
 use crate::math::top_k;
 use crate::recommend::{PortError, Ranker};
 
@@ -37,8 +37,9 @@ impl Ranker for Cascade {
         let best = |left: &usize, right: &usize| scores[*right].total_cmp(&scores[*left]).then(left.cmp(right));
         let chosen = top_k((0..rows.len()).collect(), CHOSEN, best);
         let better = self.second.score(&chosen.iter().map(|&place| rows[place]).collect::<Vec<Row>>())?;
-        let both: Vec<f32> =
-            chosen.iter().zip(better).map(|(&place, better)| scores[place] + SECOND_WEIGHT * better).collect();
+        let both =
+            |(&place, better): (&usize, f32)| scores[place] + SECOND_WEIGHT * better + lasting_taste(&rows[place]);
+        let both: Vec<f32> = chosen.iter().zip(better).map(both).collect();
         // The rest is moved as a whole to one below the lowest of the chosen.
         let edge = chosen.last().map_or(0.0, |&place| scores[place]);
         let lowest = both.iter().copied().fold(f32::INFINITY, f32::min);
@@ -55,7 +56,7 @@ impl Ranker for Cascade {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recommend::ranking::N_FEATURES;
+    use crate::recommend::ranking::features::{EASE_RANK, N_FEATURES};
 
     /// Scores by one feature, and refuses more rows than it takes.
     struct ByFeature {
@@ -101,6 +102,15 @@ mod tests {
         assert!(scores[..CHOSEN].iter().all(|&score| score < lowest), "the rest is behind the chosen");
         assert!(scores[..CHOSEN].is_sorted(), "in the order of the first");
         assert!(scores.iter().all(|score| score.is_finite()));
+    }
+
+    #[test]
+    fn the_rank_of_the_lasting_taste_counts_among_the_chosen() {
+        let mut rows = rows(2);
+        let before = cascade(CHOSEN).score(&rows).unwrap();
+        rows[0][EASE_RANK] = -1.0;
+        let after = cascade(CHOSEN).score(&rows).unwrap();
+        assert_eq!((after[0], after[1]), (before[0] + lasting_taste(&rows[0]), before[1]));
     }
 
     #[test]

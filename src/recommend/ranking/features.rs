@@ -120,6 +120,20 @@ pub(super) const GAP: usize = 36;
 /// Where the length of the history stands, as ln(1 + n).
 pub(super) const LENGTH: usize = 37;
 
+/// Where the rank by EASE^R stands, as −ln(1 + rank).
+pub(super) const EASE_RANK: usize = 9;
+
+/// What each learnt ranker's score has of the lasting taste, whatever it has learnt.
+///
+/// The past that rankers learn from is mostly what people rated next in the same sitting, and many ask in order to come
+/// back another time. Those are served best by EASE^R, of which rankers learn to make too little. A candidate's place in
+/// that order, weighed little, mends most of it: on people who are asked about before their last visit the difference to
+/// EASE^R in nDCG@10 rises from +0.006 to +0.016 with the linear ranker, from +0.015 to +0.024 with trees, and costs a
+/// few thousandths within a sitting.
+pub(super) fn lasting_taste(row: &Row) -> f32 {
+    0.22 * row[EASE_RANK]
+}
+
 /// Ratings farther apart, in seconds, were given on different visits.
 const VISIT_GAP_S: i64 = 3_600;
 
@@ -167,6 +181,7 @@ mod tests {
     fn the_table_names_each_feature_once_and_knows_where_the_context_stands() {
         let mut names: Vec<&str> = FEATURES.iter().map(|feature| feature.name).collect();
         assert_eq!((names[GAP], names[LENGTH]), ("days_since_last_rating", "history_length"));
+        assert_eq!(names[EASE_RANK], "ease_rank");
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), N_FEATURES);

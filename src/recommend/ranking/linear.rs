@@ -1,22 +1,23 @@
 //! The default ranker: weights that are linear in the features and vary with the person's time away and history.
 //!
-//! score = w(c)·z, with z the standardised features, clipped at ±5, and w(c) = b₀ + c₁ b₁ + c₂ b₂, where c₁ and c₂ are
-//! the standardised logarithms of the days since the last rating and of the length of the history. Fitted by minimising
-//! the listwise softmax loss (Cao et al. 2007, "Learning to Rank: From Pairwise Approach to Listwise Approach")
+//! score = w(c)·z + a, with z the standardised features, clipped at ±5, w(c) = b₀ + c₁ b₁ + c₂ b₂, where c₁ and c₂ are
+//! the standardised logarithms of the days since the last rating and of the length of the history, and a is what is not
+//! learnt (`features::lasting_taste`). The weights minimise the listwise softmax loss (Cao et al. 2007, "Learning to
+//! Rank: From Pairwise Approach to Listwise Approach")
 //!
-//!   Σ_queries −1/|P| Σ_{p ∈ P} ln( e^{s_p} / Σ_j e^{s_j} ) + λ/2 |b − prior|²
+//!   Σ_queries −1/|P| Σ_{p ∈ P} ln( e^{w·z_p} / Σ_j e^{w·z_j} ) + λ/2 |b − prior|²
 //!
 //! over the liked candidates P of each query. Without examples the prior is what ranks: a plain blend.
 
 use rayon::prelude::*;
 
 use super::examples::RankingExamples;
-use super::features::{FEATURES, GAP, LENGTH, N_FEATURES, Row};
+use super::features::{FEATURES, GAP, LENGTH, N_FEATURES, Row, lasting_taste};
 use crate::math::minimize;
 use crate::recommend::{PortError, Ranker};
 
 /// Ridge λ, in queries.
-const RIDGE: f64 = 10.0;
+const RIDGE: f64 = 40.0;
 /// Rounds of the minimisation; the loss changes in its fifth digit after these.
 const MAX_ROUNDS: usize = 80;
 /// Farthest a standardised feature may lie from the mean.
@@ -98,7 +99,8 @@ impl Ranker for LinearRanker {
             if context != context_before {
                 (context_before, weights) = (context, self.weights(context));
             }
-            weights.iter().zip(&standardised).map(|(weight, value)| weight * value).sum()
+            let learnt: f32 = weights.iter().zip(&standardised).map(|(weight, value)| weight * value).sum();
+            learnt + lasting_taste(row)
         };
         Ok(rows.iter().map(&mut score).collect())
     }
@@ -183,6 +185,7 @@ fn list_loss(query: &ListQuery, weights: &[f64]) -> (f64, [f64; N_FEATURES]) {
 mod tests {
     use super::*;
     use crate::math::Random;
+    use crate::recommend::ranking::features::EASE_RANK;
 
     /// Lists in which one feature decides, after another one in lists of people who were away for long.
     fn examples() -> RankingExamples {
@@ -232,6 +235,19 @@ mod tests {
             let slope = (sum_losses(&queries, &moved).0 - loss) / 1e-5;
             assert!((slope - gradient[column]).abs() < 1e-3 * (1.0 + slope.abs()), "{column}: {slope}");
         }
+    }
+
+    #[test]
+    fn the_rank_of_the_lasting_taste_counts_whatever_was_learnt() {
+        let ranker = LinearRanker::fit(&examples());
+        let mut weights = ranker.clone();
+        for part in &mut weights.parts {
+            part[EASE_RANK] = 0.0;
+        }
+        let [mut first, mut tenth] = [[0.0; N_FEATURES]; 2];
+        (first[EASE_RANK], tenth[EASE_RANK]) = (0.0, -(10.0_f32.ln()));
+        let scores = weights.score(&[first, tenth]).unwrap();
+        assert!((scores[0] - scores[1] - 0.22 * 10.0_f32.ln()).abs() < 1e-4, "{scores:?}");
     }
 
     #[test]
