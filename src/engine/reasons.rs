@@ -161,6 +161,8 @@ mod tests {
         );
         reasons = Reasons { contributions: vec![part("ease-recent", 1.0)], ..Reasons::default() };
         assert_eq!(sentence(&reasons, "x"), "Because it is like what you rated last.");
+        reasons.contributions = vec![part("sequential-rules", 1.0)];
+        assert_eq!(sentence(&reasons, "x"), "Because people watch it soon after what you rated last.");
         assert_eq!(sentence(&Reasons::default(), "popularity"), "Because many people like it.");
         assert_eq!(sentence(&Reasons::default(), "x"), "It fits best of what is left.");
     }
