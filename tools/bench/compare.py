@@ -237,8 +237,9 @@ def publish(
         "agreements": {name: asdict(one) for name, one in agreements.items()},
         "others_share": others,
     }
-    title = f"The daemon and the Python service, {options.dataset.name}"
-    made = report.Report(title, command_line(options), text, tables, report.machine(), raw)
+    machine = report.machine()
+    title = f"The daemon and the Python service, {options.dataset.name}, {machine['processor']}"
+    made = report.Report(title, command_line(options), text, tables, machine, raw)
     name = "run" if is_default(options) else options.dataset.name
     path = report.write_report(options.out, name, made)
     plot_load(options.out / f"{name}.svg", samples, titles, plan.clients)

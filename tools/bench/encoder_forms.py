@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +27,7 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 from bench.encoder_limits import limits
-from bench.report import FOLDER, renew_page
+from bench.report import FOLDER, processor_name, renew_page
 from fetch.places import CHECKOUT, ENCODERS, Cache, cache_from
 
 PROMPTS = CHECKOUT / "tests" / "fixtures" / "prompts"
@@ -237,7 +236,7 @@ def main() -> None:
     lines = [
         "# The text encoder with 8-bit products",
         "",
-        f"Written by `tools/bench/encoder` on {os.cpu_count()} cores ({platform.machine()}).",
+        f"Written by `tools/bench/encoder` on {os.cpu_count()} cores ({processor_name()}).",
         f"Load of the machine: {load_before:.1f} at first, {os.getloadavg()[0]:.1f} at the end.",
         "Graph files: "
         + ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in sizes.items())
