@@ -20,7 +20,6 @@ import json
 import math
 import multiprocessing
 import os
-import platform
 import re
 import shutil
 import signal
@@ -38,6 +37,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from bench.report import processor_name
 from bench.synthetic import Bars, Sizes, generate
 
 LADDER = (1_000_000, 3_000_000, 10_000_000, 30_000_000)
@@ -313,7 +313,7 @@ def table(reports: list[Report]) -> str:
             rows.append([f"{route} route, {title}: p50 / p99, ms", *cells])
     lines = [f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows]]
     about = (
-        f"Written by `tools/bench/scale` on {os.cpu_count()} cores ({platform.machine()}), which "
+        f"Written by `tools/bench/scale` on {os.cpu_count()} cores ({processor_name()}), which "
         "daemon and clients share. Columns of different days are of different versions."
     )
     goals = (

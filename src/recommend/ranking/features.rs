@@ -123,7 +123,7 @@ pub(super) const LENGTH: usize = 37;
 /// Where the rank by EASE^R stands, as −ln(1 + rank).
 pub(super) const EASE_RANK: usize = 9;
 
-/// What each learnt ranker's score has of the lasting taste, whatever it has learnt.
+/// What each ranker's score has of the lasting taste, whatever it has learnt; of two together, each brings its own.
 ///
 /// The past that rankers learn from is mostly what people rated next in the same sitting, and many ask in order to come
 /// back another time. Those are served best by EASE^R, of which rankers learn to make too little. A candidate's place in

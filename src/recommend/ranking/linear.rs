@@ -7,7 +7,7 @@
 //!
 //!   Σ_queries −1/|P| Σ_{p ∈ P} ln( e^{w·z_p} / Σ_j e^{w·z_j} ) + λ/2 |b − prior|²
 //!
-//! over the liked candidates P of each query. Without examples the prior is what ranks: a plain blend.
+//! over the liked candidates P of each query. Without examples the prior stands for the weights: a plain blend.
 
 use rayon::prelude::*;
 
@@ -239,14 +239,13 @@ mod tests {
 
     #[test]
     fn the_rank_of_the_lasting_taste_counts_whatever_was_learnt() {
-        let ranker = LinearRanker::fit(&examples());
-        let mut weights = ranker.clone();
-        for part in &mut weights.parts {
+        let mut ranker = LinearRanker::fit(&examples());
+        for part in &mut ranker.parts {
             part[EASE_RANK] = 0.0;
         }
         let [mut first, mut tenth] = [[0.0; N_FEATURES]; 2];
         (first[EASE_RANK], tenth[EASE_RANK]) = (0.0, -(10.0_f32.ln()));
-        let scores = weights.score(&[first, tenth]).unwrap();
+        let scores = ranker.score(&[first, tenth]).unwrap();
         assert!((scores[0] - scores[1] - 0.22 * 10.0_f32.ln()).abs() < 1e-4, "{scores:?}");
     }
 

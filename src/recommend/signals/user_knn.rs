@@ -40,10 +40,7 @@ impl UserKnn {
         let mut square = 0.0;
         for rated in &profile.items {
             square += rated.preference * rated.preference;
-            let (users, values) = self.preferences.by_item().row(rated.item.row());
-            for (&user, &value) in users.iter().zip(values) {
-                dots[user as usize] += rated.preference * value;
-            }
+            self.preferences.by_item().add_row(rated.item.row(), rated.preference, &mut dots);
         }
         let norm = square.sqrt();
         let own = profile.user.map(|user| user.0);
