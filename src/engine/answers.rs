@@ -70,7 +70,8 @@ fn list_for(desk: &Desk, asked: Asked) -> Result<Arc<Kept>, EngineError> {
 }
 
 fn make(desk: &Desk, (key, asked): (u64, Asked), histories: Vec<Vec<RatedMovie>>) -> Result<Arc<Kept>, EngineError> {
-    let list = list(desk, &asked.question, (asked.length, histories))?;
+    let has_text = asked.question.prompt.is_some();
+    let list = desk.work_out(has_text, || list(desk, &asked.question, (asked.length, histories)))?;
     Ok(desk.snapshot.lists.keep(key, asked, list))
 }
 
@@ -121,7 +122,7 @@ fn predictions(desk: &Desk, kept: &Kept, shown: Range<usize>) -> Result<Vec<Pred
             let (unrated, items): (Vec<&mut Prediction>, Vec<ItemIdx>) =
                 unrated.filter_map(|(prediction, row)| Some((prediction, item(row)?))).unzip();
             if !items.is_empty() {
-                let (ratings, by) = predicted(snapshot, &taste.query, &items)?;
+                let (ratings, by) = desk.work_out(false, || predicted(snapshot, &taste.query, &items))?;
                 for (prediction, rating) in unrated.into_iter().zip(ratings) {
                     *prediction = Some((rating, by));
                 }

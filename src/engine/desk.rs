@@ -3,28 +3,29 @@
 use std::sync::Arc;
 
 use super::snapshot::Snapshot;
+use super::threads::Threads;
 use super::{EngineError, Shared};
 use crate::domain::{Movie, MovieId, Popularity, RatedMovie, UserId};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// Taken once per question.
 pub(super) struct Desk {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) shared: Arc<Shared>,
+    /// Where what takes long is worked out, for whom it is.
+    pub(super) threads: Arc<Threads>,
 }
 
 impl Desk {
-    /// What a person rated, up to the last acknowledged write. The fitted models know nothing of a time after their
-    /// newest rating, so that later ratings count as given then.
+    /// See [`history`].
     pub(super) fn history(&self, user: UserId) -> Result<Vec<RatedMovie>, EngineError> {
-        let newest = self.snapshot.base.ratings.newest();
-        let ratings = self.shared.store.read(|view| view.ratings_of(user))?;
-        let rated = ratings.into_iter().map(|one| RatedMovie {
-            movie: one.movie,
-            rating: one.rating,
-            timestamp: one.timestamp.min(newest),
-        });
-        Ok(rated.collect())
+        history(&self.shared.store, &self.snapshot, user)
+    }
+
+    /// Works something out on the threads for it. What waits for the encoder, which takes several texts at once, holds none
+    /// of them.
+    pub(super) fn work_out<T: Send>(&self, has_text: bool, work: impl FnOnce() -> T + Send) -> T {
+        if has_text { work() } else { self.threads.run(work) }
     }
 
     /// A movie as it is now, with its figures.
@@ -32,6 +33,19 @@ impl Desk {
         let (catalogue, item) = self.snapshot.find(movie)?;
         Some((catalogue.movie(item), catalogue.popularity(item)))
     }
+}
+
+/// What a person rated, up to the last acknowledged write. The fitted models know nothing of a time after their newest
+/// rating, so that later ratings count as given then.
+pub(super) fn history(store: &Store, snapshot: &Snapshot, user: UserId) -> Result<Vec<RatedMovie>, EngineError> {
+    let newest = snapshot.base.ratings.newest();
+    let ratings = store.read(|view| view.ratings_of(user))?;
+    let rated = ratings.into_iter().map(|one| RatedMovie {
+        movie: one.movie,
+        rating: one.rating,
+        timestamp: one.timestamp.min(newest),
+    });
+    Ok(rated.collect())
 }
 
 impl From<StoreError> for EngineError {

@@ -4,7 +4,6 @@
 //! on the blocking pool. Loading, embedding and reloading happen on threads of their own and end in one swap.
 
 mod answers;
-mod background;
 mod background_fit;
 mod canary;
 mod catalogue;
@@ -36,6 +35,7 @@ mod shadow;
 mod similar_memory;
 mod snapshot;
 mod status;
+mod threads;
 mod throttle;
 mod trial;
 mod versions;
@@ -71,7 +71,6 @@ use crate::artifact::ArtifactKind;
 use crate::config::{Config, ModelRules};
 use crate::domain::{MovieFilter, MovieId, UserId};
 use crate::store::{Store, StoreError};
-use background::Background;
 use cell::SnapshotCell;
 use desk::Desk;
 use encoder_lane::EncoderLane;
@@ -85,6 +84,7 @@ use refit::Refit;
 use rejection::RejectionFiles;
 use shadow::{Sample, Shadow};
 use snapshot::{Base, Snapshot};
+use threads::Threads;
 use throttle::Requests;
 use versions::Choices;
 
@@ -159,6 +159,8 @@ pub struct Engine {
     lanes: Arc<[Lane]>,
     /// Ends the base loader early.
     stop: Stop,
+    /// Where answers are worked out that were not there before.
+    threads: Arc<Threads>,
     base_loader: Option<JoinHandle<()>>,
     preparer: Option<JoinHandle<()>>,
 }
@@ -231,7 +233,7 @@ impl Engine {
         let (loaded, when_loaded) = oneshot::channel();
         let stop = Stop::default();
         let of_thread = (Arc::clone(&shared), Arc::clone(&lanes), stop.clone());
-        let background = Background::start("fitting").map_err(std::io::Error::other)?;
+        let background = Threads::in_background("fitting").map_err(std::io::Error::other)?;
         let base_loader = std::thread::Builder::new().name("base-loader".to_owned()).spawn(move || {
             let (shared, lanes, stop) = of_thread;
             let base = loader::load_base(&shared.store, &shared.status).map(|(base, interim)| {
@@ -253,8 +255,9 @@ impl Engine {
         let preparer = config.prepare_answers.then(|| start_preparing(&shared, &stop)).transpose()?;
         let permits = Arc::new(Semaphore::new(config.http.max_requests));
         let max_requests = Mutex::new(config.http.max_requests);
+        let threads = Arc::new(Threads::for_answers().map_err(std::io::Error::other)?);
         let base_loader = Some(base_loader);
-        Ok((Self { shared, permits, max_requests, lanes, stop, base_loader, preparer }, when_loaded))
+        Ok((Self { shared, permits, max_requests, lanes, stop, threads, base_loader, preparer }, when_loaded))
     }
 
     /// Asks the loaders to look at the models folder again; many calls during one look cause one further look.
@@ -334,7 +337,7 @@ impl Engine {
 
     /// Movies like the one a text names, or movies that fit the text.
     pub async fn title_or_prompt(&self, question: TextQuestion) -> Result<Answer<Found>, EngineError> {
-        self.answer(move |desk| search::title_or_prompt(&desk.snapshot, &question)).await
+        self.answer(move |desk| search::title_or_prompt(desk, &question)).await
     }
 
     /// Movies like a given one; `None` when the catalogue does not have it.
@@ -343,7 +346,7 @@ impl Engine {
         movie: MovieId,
         (method, top_k, filter): (SimilarMethod, usize, MovieFilter),
     ) -> Result<Answer<Option<Similar>>, EngineError> {
-        self.answer(move |desk| search::similar(&desk.snapshot, movie, (method, top_k, &filter))).await
+        self.answer(move |desk| search::similar(desk, movie, (method, top_k, &filter))).await
     }
 
     /// The movie that a text names, if it names one.
@@ -365,7 +368,7 @@ impl Engine {
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| EngineError::Overloaded)?;
         let snapshot = self.shared.cell.load().ok_or(EngineError::NotReady("the catalogue"))?;
         let generation = snapshot.generation;
-        let desk = Desk { snapshot, shared: Arc::clone(&self.shared) };
+        let desk = Desk { snapshot, shared: Arc::clone(&self.shared), threads: Arc::clone(&self.threads) };
         let working = tokio::task::spawn_blocking(move || {
             let started = Instant::now();
             let content = work(&desk);
@@ -400,7 +403,7 @@ fn fit_in_background(shared: &Shared, base: &Arc<Base>, work: (&Stop, &(dyn Fn()
 }
 
 /// The same for fits after the first; the one before goes on answering.
-fn keep_fitted(shared: &Shared, background: &Background, stop: &Stop) {
+fn keep_fitted(shared: &Shared, background: &Threads, stop: &Stop) {
     while catch_unwind(AssertUnwindSafe(|| refit::run(shared, background, stop))).is_err() {
         tracing::error!("fitting anew was broken off by a defect; the fit before goes on answering");
     }
@@ -408,7 +411,7 @@ fn keep_fitted(shared: &Shared, background: &Background, stop: &Stop) {
 
 /// Starts the thread that makes answers before anybody asks.
 fn start_preparing(shared: &Arc<Shared>, stop: &Stop) -> std::io::Result<JoinHandle<()>> {
-    let background = Background::start("preparing").map_err(std::io::Error::other)?;
+    let background = Arc::new(Threads::in_background("preparing").map_err(std::io::Error::other)?);
     let (shared, stop) = (Arc::clone(shared), stop.clone());
     let prepare = move || prepare::run(&shared, &background, &stop);
     std::thread::Builder::new().name("preparer".to_owned()).spawn(prepare)

@@ -14,12 +14,12 @@ use rayon::prelude::*;
 
 use super::Shared;
 use super::answers::prepare;
-use super::background::Background;
 use super::desk::Desk;
 use super::lane::Stop;
 use super::search::prepare_neighbours;
 use super::snapshot::Snapshot;
 use super::status::{Part, PartState};
+use super::threads::Threads;
 use super::throttle::Throttle;
 use crate::domain::{ItemIdx, MovieId, UserId};
 use crate::math::top_k;
@@ -95,7 +95,7 @@ struct Plan<'a> {
 }
 
 /// Prepares until the daemon stops.
-pub(super) fn run(shared: &Arc<Shared>, background: &Background, stop: &Stop) {
+pub(super) fn run(shared: &Arc<Shared>, threads: &Arc<Threads>, stop: &Stop) {
     let mut plan = Plan::of(0, shared);
     let mut patience = LOOK;
     while let Some(rated) = shared.preparation.next(patience) {
@@ -110,8 +110,8 @@ pub(super) fn run(shared: &Arc<Shared>, background: &Background, stop: &Stop) {
         }
         patience = if batch.is_empty() { LOOK } else { Duration::ZERO };
         let started = Instant::now();
-        let desk = Desk { snapshot, shared: Arc::clone(shared) };
-        background.run(|| batch.par_iter().for_each(|&what| prepare_one(&desk, what)));
+        let desk = Desk { snapshot, shared: Arc::clone(shared), threads: Arc::clone(threads) };
+        threads.run(|| batch.par_iter().for_each(|&what| prepare_one(&desk, what)));
         plan.worked += started.elapsed();
     }
 }
@@ -125,7 +125,7 @@ fn is_learning(shared: &Shared) -> bool {
 fn prepare_one(desk: &Desk, what: For) {
     let prepared = catch_unwind(AssertUnwindSafe(|| match what {
         For::Person(user) => ("person", prepare(desk, user)),
-        For::Movie(movie) => ("movie", prepare_neighbours(&desk.snapshot, movie)),
+        For::Movie(movie) => ("movie", prepare_neighbours(desk, movie)),
     }));
     match prepared {
         Ok((kind, Ok(true))) => metrics::counter!("marquee_prepared_answers_total", "for" => kind).increment(1),

@@ -4,13 +4,13 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::background::Background;
 use super::background_fit::{fit_hybrid, fit_rating_model};
 use super::lane::Stop;
 use super::loader;
 use super::loading::LoadError;
 use super::snapshot::{Base, ItemItemModel, Network, SemanticSearch, Tastes};
 use super::status::{Part, PartState, Status};
+use super::threads::Threads;
 use super::{Shared, encoder_lane, item_item_lane, network_lane};
 use crate::store::{SettingKey, Write};
 
@@ -120,7 +120,7 @@ impl Refit {
 }
 
 /// Fits anew whenever it is due, until the daemon stops.
-pub(super) fn run(shared: &Shared, background: &Background, stop: &Stop) {
+pub(super) fn run(shared: &Shared, threads: &Threads, stop: &Stop) {
     if is_purge_wanted(shared) {
         shared.refit.ask_purge();
     }
@@ -133,7 +133,7 @@ pub(super) fn run(shared: &Shared, background: &Background, stop: &Stop) {
                 Err(error) => tracing::error!(%error, "what was forgotten is still in free pages of the store's file"),
             }
         }
-        match background.run(|| refit(shared, stop)) {
+        match threads.run(|| refit(shared, stop)) {
             Ok(()) => {}
             Err(_) if stop.is_asked() => return,
             Err(error) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::EngineError;
 use super::answers::{found, recommend_error, scored_in_turn};
+use super::desk::Desk;
 use super::question::RecommendedMovie;
 use super::similar_memory::{N_KEPT, Neighbours};
 use super::snapshot::Snapshot;
@@ -212,13 +213,14 @@ pub(super) fn resolve(snapshot: &Snapshot, text: &str) -> Option<ResolvedTitle> 
 }
 
 /// Movies like the one the text names, or movies that fit the text.
-pub(super) fn title_or_prompt(snapshot: &Arc<Snapshot>, question: &TextQuestion) -> Result<Found, EngineError> {
+pub(super) fn title_or_prompt(desk: &Desk, question: &TextQuestion) -> Result<Found, EngineError> {
+    let snapshot = &desk.snapshot;
     let TextQuestion { text, mode, method, top_k, filter, .. } = question;
     let base = &snapshot.base;
     let title = if *mode == TextMode::Prompt { None } else { resolve(snapshot, text) };
     if let Some(title) = title {
         let wanted = (SimilarMethod::default(), *top_k, filter);
-        let movies = neighbours(snapshot, title.movie.movie().id, wanted)?;
+        let movies = neighbours(desk, title.movie.movie().id, wanted)?;
         let method = movies.first().map_or(SimilarMethod::default().name(), |movie| movie.method);
         return Ok(Found { method, movies, title: Some(title), prompt: None });
     }
@@ -242,12 +244,12 @@ pub(super) fn title_or_prompt(snapshot: &Arc<Snapshot>, question: &TextQuestion)
 
 /// Movies like a given one; `None` when the catalogue does not have it.
 pub(super) fn similar(
-    snapshot: &Arc<Snapshot>,
+    desk: &Desk,
     movie: MovieId,
     wanted: (SimilarMethod, usize, &MovieFilter),
 ) -> Result<Option<Similar>, EngineError> {
-    let Some(found) = CatalogueMovie::find(snapshot, movie) else { return Ok(None) };
-    Ok(Some(Similar { movie: found, movies: neighbours(snapshot, movie, wanted)? }))
+    let Some(found) = CatalogueMovie::find(&desk.snapshot, movie) else { return Ok(None) };
+    Ok(Some(Similar { movie: found, movies: neighbours(desk, movie, wanted)? }))
 }
 
 /// A query that leaves out what is not any more as the methods of the base know it.
@@ -256,39 +258,42 @@ fn unchanged(snapshot: &Snapshot, filter: &MovieFilter) -> Query {
 }
 
 fn neighbours(
-    snapshot: &Arc<Snapshot>,
+    desk: &Desk,
     movie: MovieId,
     (method, top_k, filter): (SimilarMethod, usize, &MovieFilter),
 ) -> Result<Vec<RecommendedMovie>, EngineError> {
+    let snapshot = &desk.snapshot;
     if snapshot.base.catalogue.item_idx(movie).is_none() {
         return newcomer_neighbours(snapshot, movie, (top_k, filter));
     }
     if method == SimilarMethod::default() && filter.is_open() && top_k <= N_KEPT {
         let known = match snapshot.similar.get(movie) {
             Some(known) => known,
-            None => find_and_keep(snapshot, movie)?,
+            None => find_and_keep(desk, movie)?,
         };
         let best = known.iter().take(top_k).map(|&(movie, score)| (movie, score, method.name()));
         return Ok(found(snapshot, best));
     }
-    let scored = scored_neighbours(snapshot, movie, (method, top_k, filter))?;
+    let scored = desk.work_out(false, || scored_neighbours(snapshot, movie, (method, top_k, filter)))?;
     let mut movies = found(snapshot, scored);
     movies.retain(|found| filter.accepts(found.movie(), found.popularity()));
     Ok(movies)
 }
 
 /// Finds the neighbours of a movie before anybody asks for them; whether they were not known yet.
-pub(super) fn prepare_neighbours(snapshot: &Arc<Snapshot>, movie: MovieId) -> Result<bool, EngineError> {
+pub(super) fn prepare_neighbours(desk: &Desk, movie: MovieId) -> Result<bool, EngineError> {
+    let snapshot = &desk.snapshot;
     let is_wanted = snapshot.base.catalogue.item_idx(movie).is_some() && snapshot.similar.get(movie).is_none();
     if is_wanted {
-        find_and_keep(snapshot, movie)?;
+        find_and_keep(desk, movie)?;
     }
     Ok(is_wanted)
 }
 
-fn find_and_keep(snapshot: &Arc<Snapshot>, movie: MovieId) -> Result<Neighbours, EngineError> {
+fn find_and_keep(desk: &Desk, movie: MovieId) -> Result<Neighbours, EngineError> {
+    let snapshot = &desk.snapshot;
     let wanted = (SimilarMethod::default(), N_KEPT, &MovieFilter::default());
-    let scored = scored_neighbours(snapshot, movie, wanted)?;
+    let scored = desk.work_out(false, || scored_neighbours(snapshot, movie, wanted))?;
     let neighbours: Neighbours = scored.into_iter().map(|(movie, score, _)| (movie, score)).collect();
     snapshot.similar.keep(movie, Arc::clone(&neighbours));
     Ok(neighbours)

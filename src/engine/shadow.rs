@@ -7,10 +7,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 
-use super::Shared;
-use super::desk::Desk;
 use super::snapshot::Network;
 use super::status::ShadowReport;
+use super::{Shared, desk};
 use crate::artifact::ArtifactId;
 use crate::domain::{ItemIdx, MovieId, Query, UserId};
 use crate::recommend::PortError;
@@ -118,9 +117,8 @@ fn compare(
     }
     let items: Vec<ItemIdx> = sample.movies.iter().filter_map(|&movie| base.catalogue.item_idx(movie)).collect();
     let (user, asked_at) = (Some(sample.user), Some(sample.asked_at.min(base.ratings.newest())));
-    let desk = Desk { snapshot: Arc::clone(&snapshot), shared: Arc::clone(shared) };
-    let history =
-        desk.history(sample.user).map_err(|error| PortError::Failed("reading the history", error.to_string()))?;
+    let history = desk::history(&shared.store, &snapshot, sample.user);
+    let history = history.map_err(|error| PortError::Failed("reading the history", error.to_string()))?;
     let query = Query { user, history, asked_at, ..Query::default() };
     let served = serving.predictions.predict(&query, &items)?;
     Ok(Some((served, network.predictions.predict(&query, &items)?)))

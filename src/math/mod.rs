@@ -18,4 +18,4 @@ pub use lbfgs::minimize;
 pub use random::Random;
 pub use similarity::{CosineSums, PearsonSums};
 pub use sparse::{SparseRows, SparseRowsBuilder};
-pub use top_k::{Survey, largest_entries, top_k};
+pub use top_k::{Survey, best_entries, largest_entries, top_k};

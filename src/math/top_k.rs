@@ -20,16 +20,35 @@ pub fn top_k<T>(mut items: Vec<T>, k: usize, order: impl Fn(&T, &T) -> Ordering)
 /// The entries with the `k` largest values, equal ones by ascending index; in order of their index. Value and index are
 /// selected by as one number: several times quicker than comparing pairs.
 pub fn largest_entries(entries: impl Iterator<Item = (u32, f32)>, k: usize) -> Vec<(u32, f32)> {
-    let mut keys: Vec<u64> =
-        entries.map(|(index, value)| u64::from(descending(value)) << 32 | u64::from(index)).collect();
+    let mut kept = entries_of(&largest_keys(entries, k));
+    kept.sort_unstable_by_key(|&(index, _)| index);
+    kept
+}
+
+/// The same, the largest first.
+pub fn best_entries(entries: impl Iterator<Item = (u32, f32)>, k: usize) -> Vec<(u32, f32)> {
+    let mut keys = largest_keys(entries, k);
+    keys.sort_unstable();
+    entries_of(&keys)
+}
+
+fn largest_keys(entries: impl Iterator<Item = (u32, f32)>, k: usize) -> Vec<u64> {
+    let mut keys: Vec<u64> = entries.map(|(index, value)| key(index, value)).collect();
     if k < keys.len() {
         keys.select_nth_unstable(k);
         keys.truncate(k);
     }
-    // A copy: the list of all would keep its room.
-    let mut kept: Vec<(u32, f32)> = keys.iter().map(|&key| (key as u32, ascended((key >> 32) as u32))).collect();
-    kept.sort_unstable_by_key(|&(index, _)| index);
-    kept
+    keys
+}
+
+/// A copy: the list of all would keep its room.
+fn entries_of(keys: &[u64]) -> Vec<(u32, f32)> {
+    keys.iter().map(|&key| (key as u32, ascended((key >> 32) as u32))).collect()
+}
+
+/// Value and index as one number: the smaller the larger the value is, and among equal values the smaller the index is.
+fn key(index: u32, value: f32) -> u64 {
+    u64::from(descending(value)) << 32 | u64::from(index)
 }
 
 /// A number that is the smaller the larger the value is, in the order of [`f32::total_cmp`].
@@ -78,21 +97,28 @@ impl<'a> Survey<'a> {
     /// number of rows this reads a part of the numbers and sorts a few.
     pub fn best_rows(&self, k: usize) -> Vec<u32> {
         let blocks = self.largest.as_flattened();
-        // The k-th largest block has a number that k numbers reach.
+        // The k-th largest block has a number that k numbers reach. Numbers above zero are in the order of their bits.
         let bound = if (1..=blocks.len()).contains(&k) {
-            *blocks.to_vec().select_nth_unstable_by(k - 1, |left, right| right.total_cmp(left)).1
+            let mut all: Vec<u32> = blocks.iter().map(|most| most.to_bits()).collect();
+            f32::from_bits(*all.select_nth_unstable_by(k - 1, |left, right| right.cmp(left)).1)
         } else {
             0.0
         };
-        let mut reaching: Vec<(u32, f32)> = Vec::with_capacity(2 * k.min(self.values.len()));
-        for (block, _) in blocks.iter().enumerate().filter(|&(_, &most)| most > 0.0 && most >= bound) {
+        let reaches = |value: f32| value > 0.0 && value >= bound;
+        let mut keys: Vec<u64> = Vec::with_capacity(4 * k.min(self.values.len()));
+        for (block, _) in blocks.iter().enumerate().filter(|&(_, &most)| reaches(most)) {
             let start = block / LANES * GROUP + block % LANES;
-            let of_block = (start..self.values.len()).step_by(LANES).take(BLOCK);
-            let with_values = of_block.map(|row| (row as u32, self.values[row]));
-            reaching.extend(with_values.filter(|&(_, value)| value > 0.0 && value >= bound));
+            let end = self.values.len().min(start + GROUP);
+            let mut row = start;
+            while row < end {
+                let value = self.values[row];
+                if reaches(value) {
+                    keys.push(key(row as u32, value));
+                }
+                row += LANES;
+            }
         }
-        let order = |left: &(u32, f32), right: &(u32, f32)| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0));
-        top_k(reaching, k, order).into_iter().map(|(row, _)| row).collect()
+        top_k(keys, k, Ord::cmp).into_iter().map(|key| key as u32).collect()
     }
 }
 
@@ -159,10 +185,11 @@ mod tests {
             let entries: Vec<(u32, f32)> = (0..).zip(values).collect();
             let mut expected =
                 top_k(entries.clone(), k, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
-            expected.sort_by_key(|&(index, _)| index);
             let bits = |entries: &[(u32, f32)]| -> Vec<_> {
                 entries.iter().map(|&(index, value)| (index, value.to_bits())).collect()
             };
+            prop_assert_eq!(bits(&best_entries(entries.iter().copied().rev(), k)), bits(&expected));
+            expected.sort_by_key(|&(index, _)| index);
             prop_assert_eq!(bits(&largest_entries(entries.into_iter().rev(), k)), bits(&expected));
         }
 

@@ -120,15 +120,20 @@ impl RatingBaseline {
         let nothing = (0.0, NEIGHBOR_DAMPING);
         match &*self.table {
             Table::ByMovie(table) => {
-                let mut of_rated = vec![None; self.catalogue.len()];
-                for &(item, residual) in residuals {
-                    of_rated[item.row()] = Some(residual);
+                // A bit for each movie: small enough to stay close to the processor, and few are set.
+                let mut is_rated = vec![0_u64; self.catalogue.len().div_ceil(64)];
+                for (item, _) in residuals {
+                    is_rated[item.row() / 64] |= 1 << (item.row() % 64);
                 }
+                let residual = |other: u32| {
+                    let is_rated = is_rated[other as usize / 64] >> (other % 64) & 1 == 1;
+                    let place = is_rated.then(|| residuals.binary_search_by_key(&other, |&(item, _)| item.0));
+                    place.and_then(Result::ok).map(|place| residuals[place].1)
+                };
                 let sums = |item: &ItemIdx| {
                     let (others, weights) = table.row(item.row());
                     others.iter().zip(weights).fold(nothing, |(sum, total), (&other, weight)| {
-                        of_rated[other as usize]
-                            .map_or((sum, total), |residual| (sum + weight * residual, total + weight))
+                        residual(other).map_or((sum, total), |residual| (sum + weight * residual, total + weight))
                     })
                 };
                 items.iter().map(sums).collect()

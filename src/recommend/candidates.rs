@@ -2,7 +2,7 @@
 
 use super::{RecommendError, Scorer};
 use crate::domain::{Catalogue, ItemIdx, Query, RankedList, Score, ScoredItem};
-use crate::math::top_k;
+use crate::math::best_entries;
 
 /// One slot per movie of the catalogue; absent is not zero.
 #[derive(Clone, Debug)]
@@ -25,6 +25,32 @@ impl Scores {
     /// A movie's score.
     pub fn get(&self, item: ItemIdx) -> Option<Score> {
         Score::new(self.0[item.row()])
+    }
+
+    /// One for each slot, where what is no number is absent.
+    pub fn of(values: impl Iterator<Item = f32>) -> Self {
+        Self(values.map(|value| if value.is_finite() { value } else { ABSENT }).collect())
+    }
+
+    /// Slot by slot, from this one's score and another's; absent ones are no number, both ways.
+    #[must_use]
+    pub fn joined(&self, other: &Self, join: impl Fn(f32, f32) -> f32) -> Self {
+        Self::of(self.0.iter().zip(&other.0).map(|(&one, &other)| join(one, other)))
+    }
+
+    /// The largest score above zero of all movies but some; zero where there is none.
+    pub fn largest_but(&self, left_out: &[ItemIdx]) -> f32 {
+        let mut left_out: Vec<usize> = left_out.iter().map(|item| item.row()).collect();
+        left_out.sort_unstable();
+        let ends = left_out.iter().copied().chain([self.0.len()]);
+        let mut start = 0;
+        let mut largest = 0.0;
+        for end in ends {
+            let part = self.0.get(start..end).unwrap_or_default();
+            largest = part.iter().fold(largest, |most, &value| if value > most { value } else { most });
+            start = end + 1;
+        }
+        largest
     }
 
     /// Number of slots.
@@ -59,12 +85,11 @@ pub fn rank(scores: &Scores, catalogue: &Catalogue, query: &Query) -> RankedList
     let is_open = query.filter.is_open();
     let passes = |item: ItemIdx| is_open || query.filter.accepts(catalogue.movie(item), catalogue.popularity(item));
     let ids = catalogue.vocabulary();
-    let candidates: Vec<ScoredItem> = scores
-        .present()
-        .filter(|&(item, _)| !is_excluded[item.row()] && passes(item))
-        .map(|(item, score)| ScoredItem { movie: ids.id_at(item.row()), score })
-        .collect();
-    RankedList::new(top_k(candidates, query.n, ScoredItem::ranking_order))
+    // Rows are in the order of the ids.
+    let open = scores.present().filter(|&(item, _)| !is_excluded[item.row()] && passes(item));
+    let best = best_entries(open.map(|(item, score)| (item.0, score.value())), query.n);
+    let movie = |(row, value)| Some(ScoredItem { movie: ids.id_at(row as usize), score: Score::new(value)? });
+    RankedList::new(best.into_iter().filter_map(movie).collect())
 }
 
 /// Scores and ranks.
@@ -95,4 +120,34 @@ pub fn recommend_in_turn(
         movies.extend(ranked.items().iter().map(|&item| (item, scorer.name())));
     }
     Ok(movies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_joined_slot_by_slot_and_what_is_no_number_is_absent() {
+        let one = Scores::of([1.0, f32::NAN, 3.0, f32::INFINITY].into_iter());
+        let other = Scores::of([10.0, 20.0, f32::NAN, 40.0].into_iter());
+        let sum = one.joined(&other, |left, right| left + right);
+        let present: Vec<_> = sum.present().map(|(item, score)| (item.0, score.value())).collect();
+        assert_eq!(present, [(0, 11.0)]);
+        let larger = one.joined(&other, f32::max);
+        assert_eq!(larger, Scores::of([10.0, 20.0, 3.0, 40.0].into_iter()));
+    }
+
+    #[test]
+    fn the_largest_is_found_around_what_is_left_out() {
+        let scores = Scores::of([5.0, f32::NAN, 4.0, -1.0, 6.0].into_iter());
+        let largest = |left_out: &[u32]| {
+            let left_out: Vec<ItemIdx> = left_out.iter().copied().map(ItemIdx).collect();
+            scores.largest_but(&left_out)
+        };
+        assert_eq!(largest(&[]), 6.0);
+        assert_eq!(largest(&[4]), 5.0);
+        assert_eq!(largest(&[4, 0, 4]), 4.0);
+        assert_eq!(largest(&[2, 0, 4]), 0.0);
+        assert_eq!(Scores::absent(0).largest_but(&[]), 0.0);
+    }
 }

@@ -60,22 +60,18 @@ impl Scorer for HybridSimilar<'_> {
             Err(error) => return Err(error),
         };
         let (best_ratings, best_content) = (best(&by_ratings, &seeds), best(&by_content, &seeds));
-        let mut scores = Scores::absent(self.catalogue.len());
-        for item in (0..self.catalogue.len() as u32).map(ItemIdx) {
-            let share = |side: &Scores, best: f32| side.get(item).map_or(0.0, |score| score.value().max(0.0) / best);
-            let score = trust * share(&by_ratings, best_ratings) + (1.0 - trust) * share(&by_content, best_content);
-            if score > 0.0 {
-                scores.set(item, score);
-            }
-        }
-        Ok(scores)
+        let joined = by_ratings.joined(&by_content, |ratings, content| {
+            // Of an absent score, which is no number, the other one is the larger.
+            let score = trust * (ratings.max(0.0) / best_ratings) + (1.0 - trust) * (content.max(0.0) / best_content);
+            if score > 0.0 { score } else { f32::NAN }
+        });
+        Ok(joined)
     }
 }
 
 /// The best score of a movie that is no seed; one where none is above zero.
 fn best(scores: &Scores, seeds: &[ItemIdx]) -> f32 {
-    let others = scores.present().filter(|(item, _)| !seeds.contains(item));
-    let best = others.map(|(_, score)| score.value()).fold(0.0, f32::max);
+    let best = scores.largest_but(seeds);
     if best > 0.0 { best } else { 1.0 }
 }
 

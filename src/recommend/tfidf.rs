@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::term_weights::TermWeights;
 use super::{RecommendError, Scorer, Scores};
 use crate::domain::{Catalogue, ItemIdx, Movie, Query};
-use crate::math::{Accumulator, SparseRows};
+use crate::math::SparseRows;
 
 /// TF-IDF vectors of the catalogue and their inverted index.
 #[derive(Clone, Debug)]
@@ -66,18 +66,13 @@ impl Scorer for TfIdf {
                 needs: "a text or a movie to start from",
             });
         }
-        let mut cosines = Accumulator::<f32>::new(self.catalogue.len());
+        let mut cosines = vec![0.0; self.catalogue.len()];
         for &(column, weight) in vectors.iter().flatten() {
-            let (rows, values) = self.postings.row(column as usize);
-            for (&row, value) in rows.iter().zip(values) {
-                *cosines.slot(row) += weight * value;
-            }
+            self.postings.add_row(column as usize, weight, &mut cosines);
         }
-        let mut scores = Scores::absent(self.catalogue.len());
-        for (row, cosine) in cosines.drain() {
-            scores.set(ItemIdx(row), cosine / vectors.len() as f32);
-        }
-        Ok(scores)
+        // Weights are above zero: where there is none, no word is shared.
+        let shared = |sum: f32| if sum > 0.0 { sum / vectors.len() as f32 } else { f32::NAN };
+        Ok(Scores::of(cosines.into_iter().map(shared)))
     }
 }
 

@@ -101,8 +101,11 @@ def parse() -> argparse.Namespace:
     )
     add("--quick", action="store_true", help="one round of two seconds, to see that it works")
     add("--out", type=Path, default=report.FOLDER, help="folder of the results")
+    add("--name", help="of the results; default: run, or the data set's (one for each machine)")
     add("--marquee", type=Path, required=True, help="a program to measure instead of building one")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.name = options.name or ("run" if is_default(options) else options.dataset.name)
+    return options
 
 
 def measure(options: argparse.Namespace, plan: Plan) -> None:
@@ -227,7 +230,8 @@ def publish(
     text = (
         "The peer is the service this project began as, built anew (`tools/bench/peer`): FastAPI, "
         "uvicorn, PyTorch, sentence-transformers, pandas. Same data, same network, same text "
-        f"encoder. {circumstances} {plan.n_rounds} rounds of at least {plan.seconds} s, the "
+        "encoder. The daemon recommends with the whole hybrid, trained ranking model included. "
+        f"{circumstances} {plan.n_rounds} rounds of at least {plan.seconds} s, the "
         f"services in turns; other processes took {others:.2f} processors during the median run."
     )
     text += "".join(f" {sentence}." for sentence in failures(samples))
@@ -240,11 +244,10 @@ def publish(
     machine = report.machine()
     title = f"The daemon and the Python service, {options.dataset.name}, {machine['processor']}"
     made = report.Report(title, command_line(options), text, tables, machine, raw)
-    name = "run" if is_default(options) else options.dataset.name
-    path = report.write_report(options.out, name, made)
-    plot_load(options.out / f"{name}.svg", samples, titles, plan.clients)
+    path = report.write_report(options.out, options.name, made)
+    plot_load(options.out / f"{options.name}.svg", samples, titles, plan.clients)
     report.renew_page(options.out)
-    print("\n".join(report.section(name, asdict(made))))
+    print("\n".join(report.section(options.name, asdict(made))))
     say(f"written: {path}")
 
 
@@ -254,6 +257,8 @@ def command_line(options: argparse.Namespace) -> str:
         words.append("--quick")
     if not is_default(options):
         words += ["--dataset", options.dataset.name]
+    if options.name not in ("run", options.dataset.name):
+        words += ["--name", options.name]
     return " ".join(words)
 
 

@@ -9,20 +9,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from bench import report
-from bench.costs import cost_table, costs, folded, largest, parse
+from bench.costs import Stack, cost_table, costs, largest
 from bench.load import find_wrk
-from bench.processes import POLL_S, Running, ending_well, running
+from bench.processes import Running, ending_well, running
 from bench.rounds import ROUTES, Asker
+from bench.samples import SAMPLES_PER_S, check_perf, draw, sampling
 from bench.setting import (
     claimed,
     daemon_program,
@@ -32,19 +26,9 @@ from bench.setting import (
     wait_until_ready,
 )
 from fetch.places import ENCODERS, cache_from
-from fetch.report import SetupError, say
+from fetch.report import say
 
 N_CLIENTS = 8
-SAMPLES_PER_S = 499
-# A request of the daemon's lies within 8 kB of stack; perf copies so much for each sample.
-CALL_GRAPH = "dwarf,8192"
-INFERNO = "inferno-flamegraph"
-# Narrower frames, in percent, are left out of the pictures.
-MIN_WIDTH = "0.4"
-PERF = (
-    "perf is needed: package linux-perf on Debian, linux-tools-generic on Ubuntu; "
-    "and kernel.perf_event_paranoid at most 2."
-)
 
 
 def main() -> None:
@@ -71,8 +55,7 @@ def understand() -> argparse.Namespace:
 
 def profile(options: argparse.Namespace) -> None:
     find_wrk()
-    if shutil.which("perf") is None:
-        raise SetupError(PERF)
+    check_perf()
     setting = setting_for(cache_from(os.environ), options.marquee, options.dataset.absolute())
     options.out.mkdir(parents=True, exist_ok=True)
     with claimed(setting):
@@ -101,57 +84,14 @@ def one_route(
     rate = asker.last(service, route, N_CLIENTS).rate
     say(f"{ROUTES[route]}: taking samples for {options.seconds} s")
     questions = asker.questions(route, asker.n_prompts(rate, N_CLIENTS, options.seconds))
-    with tempfile.TemporaryDirectory(prefix="marquee-profile-") as folder:
-        recorded = Path(folder) / "perf.data"
-        with sampling(service, recorded):
-            loaded = asker.drive(service, questions, (route, N_CLIENTS), options.seconds)
-        stacks = list(parse(script(recorded).splitlines()))
-    draw(options.out / f"profile-{route}.svg", folded(stacks), ROUTES[route])
+    stacks: list[Stack] = []
+    with sampling(service.process.pid, stacks):
+        loaded = asker.drive(service, questions, (route, N_CLIENTS), options.seconds)
+    draw(options.out / f"profile-{route}.svg", stacks, ROUTES[route])
     found = costs(stacks)
     say(f"{ROUTES[route]}: {largest(found)}")
     text = f"{largest(found)} While watched: {loaded.rate:,.0f} requests/s; {len(stacks)} samples."
     return cost_table(ROUTES[route][0].upper() + ROUTES[route][1:], found, text)
-
-
-@contextmanager
-def sampling(service: Running, target: Path) -> Iterator[None]:
-    """From here to the end of the block."""
-    how = ["--freq", str(SAMPLES_PER_S), "--call-graph", CALL_GRAPH, "--output", str(target)]
-    command = ["perf", "record", "--quiet", *how, "--pid", str(service.process.pid)]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as perf:
-        try:
-            # Its file is there once it would also end in good order.
-            while not target.exists():
-                if perf.poll() is not None:
-                    raise SetupError(f"perf recorded nothing. {PERF}")
-                time.sleep(POLL_S)
-            yield
-        finally:
-            if perf.poll() is None:
-                perf.send_signal(signal.SIGINT)
-            perf.wait()
-
-
-def script(recorded: Path) -> str:
-    fields = ["--fields", "comm,ip,sym,dso", "--no-inline"]
-    command = ["perf", "script", "--input", str(recorded), *fields]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SetupError(f"perf script failed: {done.stderr.strip()}")
-    return done.stdout
-
-
-def draw(target: Path, stacks: list[str], title: str) -> None:
-    """A flame graph, where there is a program that makes one."""
-    if shutil.which(INFERNO) is None:
-        say(f"no flame graph: {INFERNO} is not installed (cargo install inferno)")
-        return
-    command = [INFERNO, "--title", title, "--minwidth", MIN_WIDTH, "--deterministic"]
-    lines = "".join(f"{line}\n" for line in stacks)
-    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SetupError(f"{INFERNO} failed: {done.stderr.strip()}")
-    target.write_text(done.stdout, encoding="utf-8")
 
 
 if __name__ == "__main__":

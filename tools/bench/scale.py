@@ -8,7 +8,8 @@ and 200,000 at 30 million. Latencies are those of clients in a closed loop, each
 own, on the same machine; while the daemon still fits in the background, and after it has fitted
 and prepared answers. Titles are asked for as often as they are rated, people all alike. Writes
 scale.json, scale.md and a picture per axis; sizes that the folder has from an earlier run stay, so
-that one can be measured alone.
+that one can be measured alone. With --profile, perf takes samples of the daemon during one more
+round of each route, and the largest costs are named, with a flame graph where inferno is there.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,11 @@ from urllib.parse import quote
 
 import numpy as np
 
-from bench.report import processor_name
+from bench.costs import Stack, cost_table, costs, largest
+from bench.processes import POLL_S
+from bench.report import Table, processor_name, table_lines
+from bench.samples import check_perf, sampling
+from bench.samples import draw as draw_stacks
 from bench.synthetic import Bars, Sizes, generate
 
 LADDER = (1_000_000, 3_000_000, 10_000_000, 30_000_000)
@@ -70,8 +75,15 @@ def sizes_of(ratings: int, seed: int) -> Sizes:
 def import_into(marquee: str, store: Path, folder: Path) -> Report:
     command = [marquee, "--data-dir", str(store), "import", "--no-overviews", str(folder)]
     started = time.perf_counter()
+    peak = 0.0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        _, status, used = os.wait4(process.pid, 0)
+        while True:
+            ended, status, used = os.wait4(process.pid, os.WNOHANG)
+            if ended:
+                break
+            # What the system says of a process that has ended is a part of it now and then.
+            peak = max(peak, memory(process).get("VmHWM", 0.0))
+            time.sleep(POLL_S)
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - started
     if process.returncode != 0:
@@ -80,7 +92,7 @@ def import_into(marquee: str, store: Path, folder: Path) -> Report:
     return {
         "import_s": seconds,
         "import_cpu_s": used.ru_utime + used.ru_stime,
-        "import_peak_mb": used.ru_maxrss / 1024,
+        "import_peak_mb": peak,
         "store_mb": size / 1e6,
     }
 
@@ -145,7 +157,7 @@ def wait_for_rest(process: subprocess.Popen[str]) -> None:
             return
 
 
-def memory(process: subprocess.Popen[str]) -> dict[str, float]:
+def memory(process: subprocess.Popen[Any]) -> dict[str, float]:
     status = Path(f"/proc/{process.pid}/status").read_text()
     found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
     return {name: int(value) * 1024 / 1e6 for name, value in found.items()}
@@ -226,23 +238,42 @@ def rated(path: Path, random: np.random.Generator) -> list[str]:
     return movies
 
 
-def measure(marquee: str, folder: Path, store: Path, sizes: Sizes, given: Load) -> Report:
+def profiled(pid: int, picture: Path, what: tuple[str, str, list[str], Load]) -> Table:
+    """What the daemon spends its time on while it is asked once more."""
+    address, route, paths, wanted = what
+    stacks: list[Stack] = []
+    with sampling(pid, stacks):
+        found = load(address, paths, wanted)
+    draw_stacks(picture, stacks, f"{route} route")
+    named = costs(stacks)
+    rate = f"While watched: {found['per_s']:,.0f} requests/s; {len(stacks)} samples."
+    return cost_table(f"{route.capitalize()} route", named, f"{largest(named)} {rate}")
+
+
+def measure(given: argparse.Namespace, folder: Path, store: Path, sizes: Sizes) -> Report:
     paths = paths_to_ask(folder, sizes)
+    wanted = Load(given.clients, given.seconds)
+    profile: list[Table] = []
     with tempfile.TemporaryDirectory() as logs:
         started = time.perf_counter()
-        with daemon(marquee, store, Path(logs) / "log") as (process, address):
+        with daemon(given.marquee, store, Path(logs) / "log") as (process, address):
             wait_until_answered(address, paths["user"][0])
             wait_until_answered(address, paths["title"][0])
             first_answer = time.perf_counter() - started
             at_first = memory(process)
-            while_fitting = {name: load(address, some, given) for name, some in paths.items()}
+            while_fitting = {name: load(address, some, wanted) for name, some in paths.items()}
             parts = wait_until_fitted(address)
             ready = time.perf_counter() - started
             used = processor_seconds(process)
             fitted = memory(process)
             wait_for_rest(process)
-            after = {name: load(address, some, given) for name, some in paths.items()}
+            after = {name: load(address, some, wanted) for name, some in paths.items()}
             served = memory(process)
+            for route, some in paths.items() if given.profile else ():
+                picture = given.out / f"scale-profile-{route}.svg"
+                # From the other end: what was asked before is remembered.
+                what = (address, route, some[::-1], wanted)
+                profile.append(profiled(process.pid, picture, what))
     return {
         "start_s": first_answer,
         "fitted_s": ready,
@@ -254,6 +285,7 @@ def measure(marquee: str, folder: Path, store: Path, sizes: Sizes, given: Load) 
         "while_fitting": while_fitting,
         "routes": after,
         "parts": parts,
+        "profile": [asdict(table) for table in profile],
     }
 
 
@@ -272,8 +304,7 @@ def rung(given: argparse.Namespace, ratings: int) -> Report:
         report["load_before"] = os.getloadavg()[0]
         report |= import_into(given.marquee, store, folder)
         report["import_per_s"] = report["ratings"] / report["import_s"]
-        load_wanted = Load(given.clients, given.seconds)
-        report |= measure(given.marquee, folder, store, sizes, load_wanted)
+        report |= measure(given, folder, store, sizes)
     finally:
         shutil.rmtree(store, ignore_errors=True)
         if not given.keep:
@@ -320,7 +351,20 @@ def table(reports: list[Report]) -> str:
         f"Goals at 30 million: import {GOALS['import_per_s']:,}/s, start {GOALS['start_s']:g} s, "
         f"memory {GOALS['memory_mb']:,} MB, p99 {GOALS['p99_ms']:g} ms."
     )
-    return "\n".join(["# How it grows", "", about, "", goals, "", *lines, ""])
+    return "\n".join(
+        ["# How it grows", "", about, "", goals, "", *lines, *profile_lines(reports), ""]
+    )
+
+
+def profile_lines(reports: list[Report]) -> list[str]:
+    """Of the largest size that has one; pictures are of the last that was watched."""
+    watched = [report for report in reports if report.get("profile")]
+    if not watched:
+        return []
+    lines = ["", f"## What the time is spent on at {watched[-1]['ratings']:,} ratings"]
+    for table in watched[-1]["profile"]:
+        lines += ["", *table_lines(Table(**table))]
+    return lines
 
 
 def draw(folder: Path, reports: list[Report]) -> None:
@@ -344,7 +388,8 @@ def draw(folder: Path, reports: list[Report]) -> None:
         if goal:
             axes.axhline(GOALS[goal], linestyle=":", color="grey", label="goal at 30 million")
         axes.set(xscale="log", yscale="log", xlabel="ratings", ylabel=label)
-        axes.legend()
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
         figure.tight_layout()
         figure.savefig(folder / f"scale-{name}.svg")
         pyplot.close(figure)
@@ -370,6 +415,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10.0, help="of each route")
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--keep", action="store_true", help="generated data, for another run")
+    parser.add_argument("--profile", action="store_true", help="say what the time is spent on")
     parser.add_argument("--marquee", required=True, metavar="FILE", help="default: built from here")
     return parser.parse_args()
 
@@ -383,6 +429,8 @@ def measured_before(out: Path) -> dict[int, Report]:
 
 def main() -> None:
     given = arguments()
+    if given.profile:
+        check_perf()
     given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="marquee-scale-") as temporary:
         given.work = given.work or Path(temporary)

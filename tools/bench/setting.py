@@ -8,8 +8,9 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from bench.peer.files import PeerFiles
 from bench.processes import Program, Running, running
 from bench.tables import PEER
 from commands.models import default_encoder, place_artifact
+from commands.train import run_training
 from fetch.places import CHECKOUT, ENCODERS, TOOLS, Cache, child_environment
 from fetch.report import SetupError, say
 
@@ -32,7 +34,16 @@ SOURCES = (
     "tools/marquee_models/original_network.py",
     "tools/marquee_models/train_original.py",
 )
+# What decides what the ranking model learns.
+RANKING_SOURCES = (
+    "src/recommend/ranking/*.rs",
+    "src/recommend/signals/*.rs",
+    "tools/marquee_models/train_ranking.py",
+    "tools/marquee_models/ranking_*.py",
+    "tools/marquee_models/trees.py",
+)
 NETWORK = "original-network"
+RANKING = "ranking-model"
 READY_POLL_S = 5.0
 
 
@@ -57,6 +68,10 @@ class Setting:
     def network(self) -> Path:
         return self.root / NETWORK
 
+    @property
+    def ranking(self) -> Path:
+        return self.root / f"{RANKING}-{digest_of(RANKING_SOURCES)}"
+
     def data_dir(self, encoder: str) -> Path:
         return self.root / f"daemon-{encoder}"
 
@@ -69,15 +84,19 @@ class Setting:
 def setting_for(cache: Cache, marquee: Path, data_set: Path) -> Setting:
     if not data_set.is_dir():
         raise SetupError(f"{data_set} is not a folder")
-    digest = hashlib.sha256()
-    for path in sorted(data_set.rglob("*")):
-        if path.is_file():
-            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-    for pattern in SOURCES:
+    files = (path for path in sorted(data_set.rglob("*")) if path.is_file())
+    facts = [f"{path.name} {path.stat().st_size}\n" for path in files]
+    root = cache.root / "bench" / f"{data_set.name}-{digest_of(SOURCES, facts)}"
+    return Setting(cache, marquee, data_set, root)
+
+
+def digest_of(patterns: Sequence[str], facts: Sequence[str] = ()) -> str:
+    """Of the facts, and of the files of the checkout that fit the patterns."""
+    digest = hashlib.sha256("".join(facts).encode())
+    for pattern in patterns:
         for path in sorted(CHECKOUT.glob(pattern)):
             digest.update(path.read_bytes())
-    root = cache.root / "bench" / f"{data_set.name}-{digest.hexdigest()[:12]}"
-    return Setting(cache, marquee, data_set, root)
+    return digest.hexdigest()[:12]
 
 
 @contextmanager
@@ -100,6 +119,8 @@ def set_up(setting: Setting, encoders: list[str]) -> None:
         step([*daemon(setting, encoders[0]), "export", str(setting.export)], setting.environment)
     if not setting.peer.stamp.exists():
         prepare_peer(setting)
+    if not (setting.ranking / "manifest.json").exists():
+        train_ranking(setting, encoders[0])
     for encoder in encoders:
         place_models(setting, encoder)
         settle(setting, encoder)
@@ -125,11 +146,23 @@ def prepare_peer(setting: Setting) -> None:
     step(command, python_environment(setting))
 
 
+def train_ranking(setting: Setting, encoder: str) -> None:
+    """The whole hybrid is measured, with the boosted trees that someone who cares drops in."""
+    say("training the ranking model")
+    with tempfile.TemporaryDirectory(prefix="marquee-bench-") as folder:
+        export = ["export", folder, "--ranking-examples"]
+        step([*daemon(setting, encoder), *export], setting.environment)
+        arguments = ["--data", folder, "--out", str(setting.ranking)]
+        if run_training(setting.cache, RANKING, [*arguments, "--data-set", setting.data_set.name]):
+            raise SetupError("no ranking model; the message is above")
+
+
 def place_models(setting: Setting, encoder: str) -> None:
     models = setting.data_dir(encoder) / "models"
     artifacts = {
         ENCODERS[encoder]: setting.cache.encoder_artifact(encoder),
         NETWORK: setting.network,
+        RANKING: setting.ranking,
     }
     for name, source in artifacts.items():
         placed = models / name / "manifest.json"

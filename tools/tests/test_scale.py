@@ -75,9 +75,13 @@ def test_the_table_has_a_column_for_each_size() -> None:
     names += ["clients", "seconds", "date"]
     for name in names:
         report[name] = 12.0
-    text = table([report, {**report, "ratings": 3000}])
-    assert "| 1,000 ratings | 3,000 ratings |" in text
+    costs = {"title": "User route", "columns": ["share"], "rows": [["14 %"]], "text": "Costs."}
+    watched = {**report, "ratings": 3000, "profile": [costs]}
+    text = table([report, watched, {**report, "ratings": 9000, "profile": []}])
+    assert "| 1,000 ratings | 3,000 ratings | 9,000 ratings |" in text
     assert "1.0 / 2.5 (4,000/s)" in text
+    assert "## What the time is spent on at 3,000 ratings\n\n### User route\n\nCosts.\n" in text
+    assert "spent" not in table([report])
 
 
 def test_sizes_measured_before_are_known_by_what_was_asked_for(tmp_path: Path) -> None:

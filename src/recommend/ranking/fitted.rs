@@ -17,6 +17,8 @@ const N_PROPOSED: usize = 100;
 const MEAN_DAMPING: f32 = 10.0;
 /// Year of a movie whose year nobody knows, where no other movie's is known either.
 const SOME_YEAR: f32 = 1990.0;
+/// Added to counts, as shares of the largest, before their logarithm is taken.
+const LEAST_SHARE: f32 = 1e-3;
 /// What a rank says: −ln(1 + rank).
 static RANK_FEATURES: LazyLock<[f32; N_PROPOSED + 1]> =
     LazyLock::new(|| std::array::from_fn(|rank| -(rank as f32).ln_1p()));
@@ -51,7 +53,7 @@ pub struct FittedSignals {
 /// What is popular at one time of asking, in the form that candidates are described with.
 struct Popular {
     counts: Vec<u32>,
-    /// Decayed counts, then those of returning people, as ln(0.001 + count).
+    /// Decayed counts, then those of returning people, as ln([`LEAST_SHARE`] + count).
     logs: [Vec<f32>; N_RANKED - N_HISTORY],
     /// The rows of each of these with a count above zero, the largest first; as many as are needed.
     orders: [Vec<u32>; N_RANKED - N_HISTORY],
@@ -63,7 +65,9 @@ impl Popular {
         let Moment { counts, decayed: [first, second, third, fourth], returning } = timeline.at(time);
         let columns = [first, second, third, fourth, returning];
         let orders = std::array::from_fn(|column| Survey::of(&columns[column]).best_rows(n_ordered));
-        let logs = columns.map(|column| column.into_iter().map(|count| (count + 1e-3).ln()).collect());
+        let of_none = LEAST_SHARE.ln();
+        let log = |count: f32| if count > 0.0 { (count + LEAST_SHARE).ln() } else { of_none };
+        let logs = columns.map(|column| column.into_iter().map(log).collect());
         Self { counts, logs, orders }
     }
 }

@@ -3,7 +3,7 @@
 //! On the scale 1 to 5, a rating r weighs max(r − 2, ¼) / 3: having chosen a film at all says a little, having liked it
 //! says twelve times as much. Other scales are stretched to that one.
 
-use crate::domain::RatingMatrix;
+use crate::domain::{RatingMatrix, UserIdx};
 use crate::math::SparseRows;
 
 /// Fewest points above the lowest rating that count, so that a disliked film still counts as chosen.
@@ -45,30 +45,38 @@ impl PreferenceScale {
 pub struct Preferences {
     by_user: SparseRows,
     by_item: SparseRows,
+    /// One in so many people was taken.
+    step: usize,
 }
 
 impl Preferences {
     /// Weighs the ratings. Above `max_ratings` a sample of the people is taken, evenly spread over their ids, so that
-    /// fitting stays bounded in time and memory; the others' rows are empty.
+    /// fitting stays bounded in time and memory; the others have no row.
     pub fn fit(ratings: &RatingMatrix, max_ratings: usize) -> Self {
         let scale = PreferenceScale::of(ratings);
         let source = ratings.by_user();
         let step = ratings.step_for(max_ratings);
         let rows = (0..source.n_rows()).step_by(step);
-        let entries = rows.flat_map(|user| {
+        let n_rows = rows.len();
+        let entries = (0..).zip(rows).flat_map(|(row, user)| {
             let (items, values) = source.row(user);
-            items.iter().zip(values).map(move |(&item, &value)| (user as u32, item, scale.preference(value)))
+            items.iter().zip(values).map(move |(&item, &value)| (row, item, scale.preference(value)))
         });
-        let by_user = SparseRows::from_sorted(source.n_rows(), source.n_columns(), entries);
-        Self { by_item: by_user.transposed(), by_user }
+        let by_user = SparseRows::from_sorted(n_rows, source.n_columns(), entries);
+        Self { by_item: by_user.transposed(), by_user, step }
     }
 
-    /// Row = user.
+    /// The person of a row.
+    pub fn person(&self, row: usize) -> UserIdx {
+        UserIdx((row * self.step) as u32)
+    }
+
+    /// Row = one of the people, see [`Self::person`].
     pub fn by_user(&self) -> &SparseRows {
         &self.by_user
     }
 
-    /// Row = movie.
+    /// Row = movie, column = row of a person.
     pub fn by_item(&self) -> &SparseRows {
         &self.by_item
     }

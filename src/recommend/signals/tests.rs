@@ -201,4 +201,8 @@ fn preferences_are_bounded_and_stretch_to_any_scale() {
     let some = Preferences::fit(&ratings, ratings.len() / 2);
     let n_kept = some.by_user().values().len();
     assert!(n_kept > 0 && n_kept < ratings.len(), "a sample of the people");
+    for row in 0..some.by_user().n_rows() {
+        let rated: Vec<u32> = ratings.history(some.person(row)).map(|(item, ..)| item.0).collect();
+        assert_eq!(some.by_user().row(row).0, rated, "row {row}");
+    }
 }

@@ -17,6 +17,9 @@ const LATER_VISIT_S: i64 = 86_400;
 /// Times by which the ratings of each movie are counted, evenly spread over the ratings.
 const N_CHECKPOINTS: usize = 64;
 
+/// Halved so often, 1 is zero in single precision.
+const MOST_HALVINGS: f64 = 150.0;
+
 const DAY_S: f64 = 86_400.0;
 const N_STATES: usize = HALF_LIVES_DAYS.len() + 1;
 
@@ -135,7 +138,9 @@ impl Timeline {
 fn forget(mut state: [f32; N_STATES], seconds: i64) -> [f32; N_STATES] {
     let days = seconds as f64 / DAY_S;
     for (count, half_life) in state.iter_mut().zip(HALF_LIVES_DAYS.iter().chain([&RETURNING_HALF_LIFE_DAYS])) {
-        *count *= (-days / half_life).exp2() as f32;
+        let n_halvings = days / half_life;
+        // Below the least number above zero there is nothing to compute; most of a catalogue is that old.
+        *count *= if n_halvings < MOST_HALVINGS { (-n_halvings).exp2() as f32 } else { 0.0 };
     }
     state
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Preferences, Profile, Signal};
 use crate::domain::UserIdx;
-use crate::math::top_k;
+use crate::math::Survey;
 
 /// People whose preferences are summed.
 const N_NEIGHBORS: usize = 50;
@@ -25,17 +25,19 @@ impl UserKnn {
     /// Computes everybody's norm.
     pub fn fit(preferences: Arc<Preferences>) -> Self {
         let by_user = preferences.by_user();
-        let norm = |user| by_user.row(user).1.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let norm = |row| by_user.row(row).1.iter().map(|value| value * value).sum::<f32>().sqrt();
         let norms = (0..by_user.n_rows()).map(norm).collect();
         Self { preferences, norms }
     }
 
     /// The `n` nearest people with their similarity, best first; never the person themselves.
     pub fn nearest(&self, profile: &Profile, n: usize) -> Vec<(UserIdx, f32)> {
-        self.neighbors(profile, n).into_iter().map(|(user, similarity)| (UserIdx(user), similarity)).collect()
+        let person = |(row, similarity)| (self.preferences.person(row), similarity);
+        self.neighbors(profile, n).into_iter().map(person).collect()
     }
 
-    fn neighbors(&self, profile: &Profile, n: usize) -> Vec<(u32, f32)> {
+    /// The same by their rows in the preferences.
+    fn neighbors(&self, profile: &Profile, n: usize) -> Vec<(usize, f32)> {
         let mut dots = vec![0.0_f32; self.norms.len()];
         let mut square = 0.0;
         for rated in &profile.items {
@@ -43,14 +45,15 @@ impl UserKnn {
             self.preferences.by_item().add_row(rated.item.row(), rated.preference, &mut dots);
         }
         let norm = square.sqrt();
-        let own = profile.user.map(|user| user.0);
-        let similar: Vec<(u32, f32)> = (0_u32..)
-            .zip(dots)
-            // Preferences are above zero.
-            .filter(|&(user, dot)| dot > 0.0 && Some(user) != own)
-            .map(|(user, dot)| (user, dot / (norm * self.norms[user as usize] + SHRINKAGE)))
-            .collect();
-        top_k(similar, n, |left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)))
+        for (dot, other) in dots.iter_mut().zip(&self.norms) {
+            *dot /= norm * other + SHRINKAGE;
+        }
+        let is_other = |row: usize| Some(self.preferences.person(row)) != profile.user;
+        // Preferences are above zero. One more than asked for, as the person may be among them.
+        let mut nearest = Survey::of(&dots).best_rows(n.saturating_add(1));
+        nearest.retain(|&row| is_other(row as usize));
+        nearest.truncate(n);
+        nearest.into_iter().map(|row| (row as usize, dots[row as usize])).collect()
     }
 }
 
@@ -60,8 +63,8 @@ impl Signal for UserKnn {
     }
 
     fn add_scores(&self, profile: &Profile, scores: &mut [f32]) {
-        for (user, similarity) in self.neighbors(profile, N_NEIGHBORS) {
-            self.preferences.by_user().add_row(user as usize, similarity, scores);
+        for (row, similarity) in self.neighbors(profile, N_NEIGHBORS) {
+            self.preferences.by_user().add_row(row, similarity, scores);
         }
     }
 }
