@@ -20,7 +20,6 @@ from bench.peer.files import PeerFiles
 from bench.processes import Program, Running, running
 from bench.tables import PEER
 from commands.models import default_encoder, place_artifact
-from commands.train import run_training
 from fetch.places import CHECKOUT, ENCODERS, TOOLS, Cache, child_environment
 from fetch.report import SetupError, say
 
@@ -152,9 +151,10 @@ def train_ranking(setting: Setting, encoder: str) -> None:
     with tempfile.TemporaryDirectory(prefix="marquee-bench-") as folder:
         export = ["export", folder, "--ranking-examples"]
         step([*daemon(setting, encoder), *export], setting.environment)
+        # By its own command: the environment for it is not made from this one.
         arguments = ["--data", folder, "--out", str(setting.ranking)]
-        if run_training(setting.cache, RANKING, [*arguments, "--data-set", setting.data_set.name]):
-            raise SetupError("no ranking model; the message is above")
+        train = [str(TOOLS / "train"), RANKING, *arguments, "--data-set", setting.data_set.name]
+        step(train, setting.environment)
 
 
 def place_models(setting: Setting, encoder: str) -> None:
