@@ -55,8 +55,11 @@ pub(super) fn prepare(desk: &Desk, user: UserId) -> Result<bool, EngineError> {
 
 /// A question as it is told apart from others.
 fn asked(desk: &Desk, question: &Question, length: usize) -> Asked {
-    let asked_at = Some(asked_at(desk, question));
-    Asked { question: Question { asked_at, ..question.clone() }, length }
+    let asked_at = asked_at(desk, question);
+    let is_now = asked_at == desk.snapshot.base.ratings.newest();
+    let usual = Question { people: question.people.clone(), asked_at: question.asked_at, ..Question::default() };
+    let is_usual = is_now && question.people.len() == 1 && *question == usual;
+    Asked { question: Question { asked_at: Some(asked_at), ..question.clone() }, length, is_usual }
 }
 
 /// The list that this generation made before for the same question and histories; else a new one.

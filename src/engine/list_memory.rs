@@ -20,7 +20,9 @@ use crate::domain::RatedMovie;
 /// Length of a list of which no further pages are asked, where that is enough.
 pub(super) const SHORT_LIST: usize = 50;
 
-/// Short lists and long ones that are kept, at most. A short one takes some 7 KB, a long one some 60.
+/// Lists that people are given who ask for nothing in particular, other short ones, and long ones, that are kept at most. A
+/// short one takes some 7 KB, a long one some 60.
+const MAX_USUAL_BYTES: u64 = 12 << 20;
 const MAX_SHORT_BYTES: u64 = 12 << 20;
 const MAX_LONG_BYTES: u64 = 24 << 20;
 /// What a list takes beside its rows and histories.
@@ -31,6 +33,8 @@ const OVERHEAD_BYTES: usize = 1024;
 pub(super) struct Asked {
     pub(super) question: Question,
     pub(super) length: usize,
+    /// Whether it is what a person is given who asks now and for nothing in particular.
+    pub(super) is_usual: bool,
 }
 
 impl Asked {
@@ -94,9 +98,10 @@ impl Weighter<u64, Arc<Kept>> for Bytewise {
 
 type Lists = Cache<u64, Arc<Kept>, Bytewise>;
 
-/// The lists of one generation. Long ones have room of their own, so that the short ones do not push them out between two
-/// pages.
+/// The lists of one generation. Each kind has room of its own: short lists do not push out long ones between two pages, and
+/// what is hardly asked twice does not push out what was prepared.
 pub(super) struct ListMemory {
+    usual: Lists,
     short: Lists,
     long: Lists,
 }
@@ -104,14 +109,14 @@ pub(super) struct ListMemory {
 impl Default for ListMemory {
     fn default() -> Self {
         let lists = |max_bytes| Cache::with_weighter(max_bytes as usize / (4 * OVERHEAD_BYTES), max_bytes, Bytewise);
-        Self { short: lists(MAX_SHORT_BYTES), long: lists(MAX_LONG_BYTES) }
+        Self { usual: lists(MAX_USUAL_BYTES), short: lists(MAX_SHORT_BYTES), long: lists(MAX_LONG_BYTES) }
     }
 }
 
 impl ListMemory {
     /// The list that was made for this question before.
     pub(super) fn get(&self, key: u64, asked: &Asked) -> Option<Arc<Kept>> {
-        self.of(asked.length).get(&key).filter(|kept| kept.asked == *asked)
+        self.of(asked).get(&key).filter(|kept| kept.asked == *asked)
     }
 
     /// The long list with this key, for another page of it.
@@ -121,20 +126,23 @@ impl ListMemory {
 
     /// Keeps a list.
     pub(super) fn keep(&self, key: u64, asked: Asked, list: List) -> Arc<Kept> {
-        let lists = self.of(asked.length);
         let kept = Arc::new(Kept { asked, key, list, predictions: Mutex::default() });
-        lists.insert(key, Arc::clone(&kept));
+        self.of(&kept.asked).insert(key, Arc::clone(&kept));
         kept
     }
 
-    /// Whether a further short list would push out another.
+    /// Whether a further usual list would push out another.
     pub(super) fn is_full(&self) -> bool {
         // Each part of the memory has its share of the room, and they do not fill alike.
-        self.short.weight() >= MAX_SHORT_BYTES / 4 * 3
+        self.usual.weight() >= MAX_USUAL_BYTES / 4 * 3
     }
 
-    fn of(&self, length: usize) -> &Lists {
-        if length <= SHORT_LIST { &self.short } else { &self.long }
+    fn of(&self, asked: &Asked) -> &Lists {
+        match asked.length {
+            ..=SHORT_LIST if asked.is_usual => &self.usual,
+            ..=SHORT_LIST => &self.short,
+            _ => &self.long,
+        }
     }
 }
 
@@ -171,7 +179,8 @@ mod tests {
     use crate::domain::{MovieId, Rating, UserId};
 
     fn asked(user: u32, length: usize) -> Asked {
-        Asked { question: Question { people: vec![UserId(user)], ..Question::default() }, length }
+        let question = Question { people: vec![UserId(user)], ..Question::default() };
+        Asked { question, length, is_usual: length <= SHORT_LIST }
     }
 
     fn rated(value: f32) -> RatedMovie {
@@ -224,15 +233,28 @@ mod tests {
     fn no_more_is_kept_than_there_is_room_for() {
         let memory = ListMemory::default();
         for user in 0..10_000 {
-            for (length, n) in [(SHORT_LIST, 50), (1_000, 1_000)] {
-                let asked = asked(user, length);
+            for (length, n, is_usual) in [(SHORT_LIST, 50, true), (SHORT_LIST, 50, false), (1_000, 1_000, false)] {
+                let asked = Asked { is_usual, ..asked(user, length) };
                 memory.keep(asked.key(&[]), asked, list(if user % 20 == 0 { n } else { 50 }));
             }
             assert!(user > 0 || !memory.is_full());
         }
         assert!(memory.is_full());
-        assert!(memory.short.len() > 1_000 && memory.long.len() > 100);
-        assert!(memory.short.weight() <= MAX_SHORT_BYTES && memory.long.weight() <= MAX_LONG_BYTES);
+        assert!(memory.usual.len() > 1_000 && memory.short.len() > 1_000 && memory.long.len() > 100);
+        assert!(memory.usual.weight() <= MAX_USUAL_BYTES && memory.short.weight() <= MAX_SHORT_BYTES);
+        assert!(memory.long.weight() <= MAX_LONG_BYTES);
+    }
+
+    #[test]
+    fn what_is_hardly_asked_twice_does_not_push_out_what_was_prepared() {
+        let memory = ListMemory::default();
+        let usual = asked(1, SHORT_LIST);
+        memory.keep(usual.key(&[]), usual.clone(), list(50));
+        for user in 0..20_000 {
+            let odd = Asked { is_usual: false, ..asked(user, SHORT_LIST) };
+            memory.keep(odd.key(&[]), odd, list(50));
+        }
+        assert!(memory.get(usual.key(&[]), &usual).is_some());
     }
 
     #[test]
