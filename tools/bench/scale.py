@@ -300,6 +300,7 @@ def rung(given: argparse.Namespace, ratings: int) -> Report:
         report: Report = {"movies": sizes.movies, "users": sizes.users, "asked_for": ratings}
         report["ratings"] = int(stamp.read_text())
         report |= {"clients": given.clients, "seconds": given.seconds}
+        report["processor"] = processor_name()
         report["date"] = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
         report["load_before"] = os.getloadavg()[0]
         report |= import_into(given.marquee, store, folder)
@@ -314,6 +315,7 @@ def rung(given: argparse.Namespace, ratings: int) -> Report:
 
 ROWS: tuple[tuple[str, str, str], ...] = (
     ("measured on", "date", "{}"),
+    ("processor", "processor", "{}"),
     ("movies", "movies", "{:,.0f}"),
     ("people", "users", "{:,.0f}"),
     ("import, ratings/s", "import_per_s", "{:,.0f}"),
@@ -344,8 +346,8 @@ def table(reports: list[Report]) -> str:
             rows.append([f"{route} route, {title}: p50 / p99, ms", *cells])
     lines = [f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows]]
     about = (
-        f"Written by `tools/bench/scale` on {os.cpu_count()} cores ({processor_name()}), which "
-        "daemon and clients share. Columns of different days are of different versions."
+        f"Written by `tools/bench/scale` on {os.cpu_count()} cores, which daemon and clients share. "
+        "Columns of different days are of different versions."
     )
     goals = (
         f"Goals at 30 million: import {GOALS['import_per_s']:,}/s, start {GOALS['start_s']:g} s, "

@@ -72,7 +72,7 @@ def test_the_table_has_a_column_for_each_size() -> None:
     report: dict[str, Any] = {"routes": both, "while_fitting": both, "ratings": 1000}
     names = ["movies", "users", "import_per_s", "import_peak_mb", "store_mb", "start_s", "fitted_s"]
     names += ["memory_at_first_answer_mb", "memory_mb", "memory_peak_mb", "load_before"]
-    names += ["clients", "seconds", "date"]
+    names += ["clients", "seconds", "date", "processor"]
     for name in names:
         report[name] = 12.0
     costs = {"title": "User route", "columns": ["share"], "rows": [["14 %"]], "text": "Costs."}
