@@ -346,8 +346,8 @@ def table(reports: list[Report]) -> str:
             rows.append([f"{route} route, {title}: p50 / p99, ms", *cells])
     lines = [f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows]]
     about = (
-        f"Written by `tools/bench/scale` on {os.cpu_count()} cores, which daemon and clients share. "
-        "Columns of different days are of different versions."
+        f"Written by `tools/bench/scale` on {os.cpu_count()} cores, which daemon and clients "
+        "share. Columns of different days are of different versions."
     )
     goals = (
         f"Goals at 30 million: import {GOALS['import_per_s']:,}/s, start {GOALS['start_s']:g} s, "
