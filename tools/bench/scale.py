@@ -81,7 +81,7 @@ def import_into(marquee: str, store: Path, folder: Path) -> Report:
             ended, status, used = os.wait4(process.pid, os.WNOHANG)
             if ended:
                 break
-            # What the system says of a process that has ended is a part of it now and then.
+            # What the system says of it afterwards counts what this process had when it forked.
             peak = max(peak, memory(process).get("VmHWM", 0.0))
             time.sleep(POLL_S)
         process.returncode = os.waitstatus_to_exitcode(status)
