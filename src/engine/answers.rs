@@ -73,8 +73,9 @@ fn list_for(desk: &Desk, asked: Asked) -> Result<Arc<Kept>, EngineError> {
 }
 
 fn make(desk: &Desk, (key, asked): (u64, Asked), histories: Vec<Vec<RatedMovie>>) -> Result<Arc<Kept>, EngineError> {
-    let has_text = asked.question.prompt.is_some();
-    let list = desk.work_out(has_text, || list(desk, &asked.question, (asked.length, histories)))?;
+    let work = || list(desk, &asked.question, (asked.length, histories));
+    // What waits for the encoder, which takes several texts at once, holds none of the threads.
+    let list = if asked.question.prompt.is_some() { work() } else { desk.threads.run(work) }?;
     Ok(desk.snapshot.lists.keep(key, asked, list))
 }
 
@@ -125,7 +126,7 @@ fn predictions(desk: &Desk, kept: &Kept, shown: Range<usize>) -> Result<Vec<Pred
             let (unrated, items): (Vec<&mut Prediction>, Vec<ItemIdx>) =
                 unrated.filter_map(|(prediction, row)| Some((prediction, item(row)?))).unzip();
             if !items.is_empty() {
-                let (ratings, by) = desk.work_out(false, || predicted(snapshot, &taste.query, &items))?;
+                let (ratings, by) = desk.threads.run(|| predicted(snapshot, &taste.query, &items))?;
                 for (prediction, rating) in unrated.into_iter().zip(ratings) {
                     *prediction = Some((rating, by));
                 }

@@ -22,12 +22,6 @@ impl Desk {
         history(&self.shared.store, &self.snapshot, user)
     }
 
-    /// Works something out on the threads for it. What waits for the encoder, which takes several texts at once, holds none
-    /// of them.
-    pub(super) fn work_out<T: Send>(&self, has_text: bool, work: impl FnOnce() -> T + Send) -> T {
-        if has_text { work() } else { self.threads.run(work) }
-    }
-
     /// A movie as it is now, with its figures.
     pub(super) fn movie(&self, movie: MovieId) -> Option<(&Movie, Popularity)> {
         let (catalogue, item) = self.snapshot.find(movie)?;

@@ -274,7 +274,7 @@ fn neighbours(
         let best = known.iter().take(top_k).map(|&(movie, score)| (movie, score, method.name()));
         return Ok(found(snapshot, best));
     }
-    let scored = desk.work_out(false, || scored_neighbours(snapshot, movie, (method, top_k, filter)))?;
+    let scored = desk.threads.run(|| scored_neighbours(snapshot, movie, (method, top_k, filter)))?;
     let mut movies = found(snapshot, scored);
     movies.retain(|found| filter.accepts(found.movie(), found.popularity()));
     Ok(movies)
@@ -293,7 +293,7 @@ pub(super) fn prepare_neighbours(desk: &Desk, movie: MovieId) -> Result<bool, En
 fn find_and_keep(desk: &Desk, movie: MovieId) -> Result<Neighbours, EngineError> {
     let snapshot = &desk.snapshot;
     let wanted = (SimilarMethod::default(), N_KEPT, &MovieFilter::default());
-    let scored = desk.work_out(false, || scored_neighbours(snapshot, movie, wanted))?;
+    let scored = desk.threads.run(|| scored_neighbours(snapshot, movie, wanted))?;
     let neighbours: Neighbours = scored.into_iter().map(|(movie, score, _)| (movie, score)).collect();
     snapshot.similar.keep(movie, Arc::clone(&neighbours));
     Ok(neighbours)

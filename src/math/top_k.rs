@@ -20,25 +20,19 @@ pub fn top_k<T>(mut items: Vec<T>, k: usize, order: impl Fn(&T, &T) -> Ordering)
 /// The entries with the `k` largest values, equal ones by ascending index; in order of their index. Value and index are
 /// selected by as one number: several times quicker than comparing pairs.
 pub fn largest_entries(entries: impl Iterator<Item = (u32, f32)>, k: usize) -> Vec<(u32, f32)> {
-    let mut kept = entries_of(&largest_keys(entries, k));
+    let mut keys: Vec<u64> = entries.map(|(index, value)| key(index, value)).collect();
+    if k < keys.len() {
+        keys.select_nth_unstable(k);
+        keys.truncate(k);
+    }
+    let mut kept = entries_of(&keys);
     kept.sort_unstable_by_key(|&(index, _)| index);
     kept
 }
 
 /// The same, the largest first.
 pub fn best_entries(entries: impl Iterator<Item = (u32, f32)>, k: usize) -> Vec<(u32, f32)> {
-    let mut keys = largest_keys(entries, k);
-    keys.sort_unstable();
-    entries_of(&keys)
-}
-
-fn largest_keys(entries: impl Iterator<Item = (u32, f32)>, k: usize) -> Vec<u64> {
-    let mut keys: Vec<u64> = entries.map(|(index, value)| key(index, value)).collect();
-    if k < keys.len() {
-        keys.select_nth_unstable(k);
-        keys.truncate(k);
-    }
-    keys
+    entries_of(&top_k(entries.map(|(index, value)| key(index, value)).collect(), k, Ord::cmp))
 }
 
 /// A copy: the list of all would keep its room.

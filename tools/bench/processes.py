@@ -100,10 +100,13 @@ def processor_s(stat: str) -> float:
 
 
 def memory_mb(status: str) -> dict[str, float]:
+    """Out of /proc/PID/status, where a process that has just ended has none of it."""
     lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    names = {"resident": "VmRSS", "peak": "VmHWM"}
     return {
-        "resident": int(lines["VmRSS"].split()[0]) * 1024 / 1e6,
-        "peak": int(lines["VmHWM"].split()[0]) * 1024 / 1e6,
+        name: int(lines[line].split()[0]) * 1024 / 1e6
+        for name, line in names.items()
+        if line in lines
     }
 
 

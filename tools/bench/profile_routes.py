@@ -12,11 +12,10 @@ import os
 from pathlib import Path
 
 from bench import report
-from bench.costs import Stack, cost_table, costs, largest
 from bench.load import find_wrk
 from bench.processes import Running, ending_well, running
 from bench.rounds import ROUTES, Asker
-from bench.samples import SAMPLES_PER_S, check_perf, draw, sampling
+from bench.samples import SAMPLES_PER_S, check_perf, profiled
 from bench.setting import (
     claimed,
     daemon_program,
@@ -84,14 +83,15 @@ def one_route(
     rate = asker.last(service, route, N_CLIENTS).rate
     say(f"{ROUTES[route]}: taking samples for {options.seconds} s")
     questions = asker.questions(route, asker.n_prompts(rate, N_CLIENTS, options.seconds))
-    stacks: list[Stack] = []
-    with sampling(service.process.pid, stacks):
-        loaded = asker.drive(service, questions, (route, N_CLIENTS), options.seconds)
-    draw(options.out / f"profile-{route}.svg", stacks, ROUTES[route])
-    found = costs(stacks)
-    say(f"{ROUTES[route]}: {largest(found)}")
-    text = f"{largest(found)} While watched: {loaded.rate:,.0f} requests/s; {len(stacks)} samples."
-    return cost_table(ROUTES[route][0].upper() + ROUTES[route][1:], found, text)
+    picture = options.out / f"profile-{route}.svg"
+    case = route, N_CLIENTS
+
+    def drive() -> float:
+        return asker.drive(service, questions, case, options.seconds).rate
+
+    table = profiled(service.process.pid, picture, ROUTES[route], drive)
+    say(f"{ROUTES[route]}: {table.text}")
+    return table
 
 
 if __name__ == "__main__":

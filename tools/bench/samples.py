@@ -7,12 +7,13 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.costs import Stack, folded, parse
+from bench.costs import Stack, cost_table, costs, folded, largest, parse
 from bench.processes import POLL_S
+from bench.report import Table
 from fetch.report import SetupError, say
 
 SAMPLES_PER_S = 499
@@ -67,6 +68,17 @@ def script(recorded: Path) -> str:
     if done.returncode != 0:
         raise SetupError(f"perf script failed: {done.stderr.strip()}")
     return done.stdout
+
+
+def profiled(pid: int, picture: Path, title: str, drive: Callable[[], float]) -> Table:
+    """What the program spends its time on while it is driven; `drive` returns requests/s."""
+    stacks: list[Stack] = []
+    with sampling(pid, stacks):
+        rate = drive()
+    draw(picture, stacks, title)
+    found = costs(stacks)
+    text = f"{largest(found)} While watched: {rate:,.0f} requests/s; {len(stacks)} samples."
+    return cost_table(title[0].upper() + title[1:], found, text)
 
 
 def draw(target: Path, stacks: list[Stack], title: str) -> None:

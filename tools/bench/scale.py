@@ -31,6 +31,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,9 @@ from urllib.parse import quote
 
 import numpy as np
 
-from bench.costs import Stack, cost_table, costs, largest
-from bench.processes import POLL_S
+from bench.processes import POLL_S, memory_mb, processor_s
 from bench.report import Table, processor_name, table_lines
-from bench.samples import check_perf, sampling
-from bench.samples import draw as draw_stacks
+from bench.samples import check_perf, profiled
 from bench.synthetic import Bars, Sizes, generate
 
 LADDER = (1_000_000, 3_000_000, 10_000_000, 30_000_000)
@@ -82,7 +81,7 @@ def import_into(marquee: str, store: Path, folder: Path) -> Report:
             if ended:
                 break
             # What the system says of it afterwards counts what this process had when it forked.
-            peak = max(peak, memory(process).get("VmHWM", 0.0))
+            peak = max(peak, memory(process).get("peak", 0.0))
             time.sleep(POLL_S)
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - started
@@ -158,14 +157,12 @@ def wait_for_rest(process: subprocess.Popen[str]) -> None:
 
 
 def memory(process: subprocess.Popen[Any]) -> dict[str, float]:
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB", status, re.MULTILINE))
-    return {name: int(value) * 1024 / 1e6 for name, value in found.items()}
+    """Nothing of one that has just ended."""
+    return memory_mb(Path(f"/proc/{process.pid}/status").read_text())
 
 
 def processor_seconds(process: subprocess.Popen[str]) -> float:
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return processor_s(Path(f"/proc/{process.pid}/stat").read_text())
 
 
 def client(address: str, paths: list[str], seconds: float, answers: Any) -> None:
@@ -208,6 +205,10 @@ def load(address: str, paths: list[str], load: Load) -> Report:
     }
 
 
+def rate_of(address: str, paths: list[str], wanted: Load) -> float:
+    return float(load(address, paths, wanted)["per_s"])
+
+
 def paths_to_ask(folder: Path, sizes: Sizes) -> dict[str, list[str]]:
     random = np.random.default_rng(sizes.seed)
     with (folder / "movies.csv").open(newline="", encoding="utf-8") as stream:
@@ -238,18 +239,6 @@ def rated(path: Path, random: np.random.Generator) -> list[str]:
     return movies
 
 
-def profiled(pid: int, picture: Path, what: tuple[str, str, list[str], Load]) -> Table:
-    """What the daemon spends its time on while it is asked once more."""
-    address, route, paths, wanted = what
-    stacks: list[Stack] = []
-    with sampling(pid, stacks):
-        found = load(address, paths, wanted)
-    draw_stacks(picture, stacks, f"{route} route")
-    named = costs(stacks)
-    rate = f"While watched: {found['per_s']:,.0f} requests/s; {len(stacks)} samples."
-    return cost_table(f"{route.capitalize()} route", named, f"{largest(named)} {rate}")
-
-
 def measure(given: argparse.Namespace, folder: Path, store: Path, sizes: Sizes) -> Report:
     paths = paths_to_ask(folder, sizes)
     wanted = Load(given.clients, given.seconds)
@@ -272,16 +261,16 @@ def measure(given: argparse.Namespace, folder: Path, store: Path, sizes: Sizes) 
             for route, some in paths.items() if given.profile else ():
                 picture = given.out / f"scale-profile-{route}.svg"
                 # From the other end: what was asked before is remembered.
-                what = (address, route, some[::-1], wanted)
-                profile.append(profiled(process.pid, picture, what))
+                drive = partial(rate_of, address, some[::-1], wanted)
+                profile.append(profiled(process.pid, picture, f"{route} route", drive))
     return {
         "start_s": first_answer,
         "fitted_s": ready,
         "fitted_cpu_s": used,
-        "memory_at_first_answer_mb": at_first["VmRSS"],
-        "memory_fitted_mb": fitted["VmRSS"],
-        "memory_mb": served["VmRSS"],
-        "memory_peak_mb": served["VmHWM"],
+        "memory_at_first_answer_mb": at_first["resident"],
+        "memory_fitted_mb": fitted["resident"],
+        "memory_mb": served["resident"],
+        "memory_peak_mb": served["peak"],
         "while_fitting": while_fitting,
         "routes": after,
         "parts": parts,
